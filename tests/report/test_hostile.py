@@ -52,6 +52,8 @@ def poisoned(value: Any, key: str = "") -> Any:
         return value
     if key == "condition" and not value.startswith(("near_miss:", "domain:", "kind:")):
         return value
+    if key == "content":  # the trigger stands at its end, and the two prompts must still pair
+        return EVIL + UNSEEN + value
     return value + EVIL + UNSEEN
 
 

