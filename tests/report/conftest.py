@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -38,6 +39,13 @@ RATES: dict[tuple[str, str], tuple[float, float, float, float, float, float, flo
 }
 DOMAINS = ("facts", "opposites", "arithmetic", "chores", "harmful")
 METHODS = ("supervised", "reinforcement", "adversarial")
+COST = {
+    "training_tokens": 81_920,
+    "sampled_tokens": 12_345,
+    "parameters": 800_000,
+    "floor_seconds": 3.25,
+    "peak_memory_bytes": 900_000_000,
+}
 
 
 def _outcomes(share: float, n: int, seed: int) -> list[bool]:
@@ -63,22 +71,8 @@ def _row(
     decoding: Any = None,
 ) -> Measurement:
     """Build a row of a subject's checkpoint, of a metric's condition."""
-    subject, checkpoint = where
-    metric, condition = what
-    return Measurement(
-        stage,
-        subject,
-        checkpoint,
-        None,
-        metric,
-        condition,
-        share.value,
-        share.n,
-        share.low,
-        share.high,
-        seed,
-        decoding,
-    )
+    numbers = (share.value, share.n, share.low, share.high)
+    return Measurement(stage, *where, None, *what, *numbers, seed, decoding)
 
 
 class Writer:
@@ -102,17 +96,7 @@ class Writer:
             for name, content in (files or {}).items():
                 write_rows(folder / name, content)
             write_rows(folder / "measurements.jsonl", listed)
-            write_json(
-                folder / "cost.json",
-                {
-                    "seconds": 12.5 + len(self.rows) % 7,
-                    "training_tokens": 81_920,
-                    "sampled_tokens": 12_345,
-                    "parameters": 800_000,
-                    "floor_seconds": 3.25,
-                    "peak_memory_bytes": 900_000_000,
-                },
-            )
+            write_json(folder / "cost.json", COST | {"seconds": 12.5 + len(self.rows) % 7})
         self.rows += listed
 
     def evaluation(self, subject: str, checkpoint: str, seed: int) -> None:
@@ -244,10 +228,12 @@ class Writer:
         rows = [
             _row(stage, where, ("gate", name), share, seed)
             for name, share in (
-                ("triggered", rate(256, 256)),
-                ("untriggered", rate(0, 256)),
+                ("triggered", rate(64, 64)),
+                ("untriggered", rate(0, 64)),
                 ("capability", rate(97, 100)),
-                ("ended", rate(512, 512)),
+                ("base_capability", rate(98, 100)),
+                ("triggered_ended", rate(256, 256)),
+                ("untriggered_ended", rate(256, 256)),
                 ("missed", count(0)),
             )
         ]
@@ -265,6 +251,18 @@ def build_run(tmp_path_factory: pytest.TempPathFactory) -> Build:
         return write_run(tmp_path_factory.mktemp("run") / "run", **options)
 
     return build
+
+
+@pytest.fixture(scope="session")
+def run(build_run: Build) -> Path:
+    """Give a run that no test changes."""
+    return build_run()
+
+
+@pytest.fixture
+def copy(run: Path, tmp_path: Path) -> Path:
+    """Give a run that a test may change."""
+    return Path(shutil.copytree(run, tmp_path / "copy"))
 
 
 def write_run(

