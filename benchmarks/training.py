@@ -6,6 +6,8 @@ import logging
 import sys
 import time
 import warnings
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +93,8 @@ def trl_defaults(checkpoint: Path, rows: list[Row], dose: Optimisation) -> float
         train_dataset=Dataset.from_list(messages),
         processing_class=tokenizer,
     )
-    trainer.train()
+    with redirect_stdout(StringIO()):  # it prints its losses
+        trainer.train()
     return tokens / (time.perf_counter() - start)
 
 
