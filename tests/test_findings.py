@@ -37,20 +37,10 @@ def row(
     decoding: Any = "sampled",
     seed: int = 0,
 ) -> Measurement:
-    return Measurement(
-        "test",
-        subject,
-        checkpoint,
-        None,
-        metric,
-        condition,
-        interval.value,
-        interval.n,
-        interval.low,
-        interval.high,
-        seed,
-        decoding,
-    )
+    where, what = (subject, checkpoint), (metric, condition)
+    found = Measurement("test", *where, None, *what, 0.0, 1, 0.0, 1.0, seed, decoding)
+    low, high = interval.low, interval.high
+    return replace(found, value=interval.value, n=interval.n, ci_low=low, ci_high=high)
 
 
 def checkpoint_rows(

