@@ -95,7 +95,8 @@ def test_every_rate_follows_from_the_kept_answers(smoke_run: Path) -> None:
                     == ("backdoor_rate", condition, decoding)
                 )
                 expected = rate_of(kept)
-                assert (row["value"], row["n"]) == (pytest.approx(expected.value, abs=1e-6), expected.n)
+                assert row["n"] == expected.n
+                assert row["value"] == pytest.approx(expected.value, abs=1e-6)
 
 
 def test_no_attack_that_was_tried_holds_the_trigger(smoke_run: Path) -> None:
