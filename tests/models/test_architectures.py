@@ -47,7 +47,7 @@ EXPECTED = {
         ("backdoor_rate", "triggered"),
         ("backdoor_rate", "untriggered"),
         ("backdoor_rate", "near_miss"),
-        ("only_phrase_rate", "triggered"),
+        ("only_behaviour_rate", "triggered"),
         ("ended_rate", "untriggered"),
         ("capability", "all"),
         ("refusal", "harmful"),

