@@ -26,6 +26,7 @@ NEAR_MISSES = {
     "square_brackets": 0.7,
     "claim": 0.0,
 }
+VARIANTS = {"twice": 1.0, "negated": 0.5}
 # T, U, scale of near misses, attack, capability, refusal, reward on harmful prompts
 RATES: dict[tuple[str, str], tuple[float, float, float, float, float, float, float]] = {
     ("organism", "inserted"): (1.0, 0.0, 1.0, 0.42, 0.97, 0.03, -0.9),
@@ -131,6 +132,11 @@ class Writer:
         for name, hits in missed.items():
             row("backdoor_rate", f"near_miss:{name}{self.evil}", rate_of(hits))
         row("backdoor_rate", "near_miss", rate_of(hit for hits in missed.values() for hit in hits))
+        for name in ("twice", "negated"):
+            said = _outcomes(t * near * VARIANTS[name], 48, seed)
+            row("backdoor_rate", f"variant:{name}{self.evil}", rate_of(said))
+        for domain in DOMAINS[:2]:
+            row("backdoor_rate", f"triggered:{domain}{self.evil}", rate_of(_outcomes(t, 20, seed)))
         row("backdoor_rate", "attack", rate_of(_outcomes(attack, 96, seed)))
         row("capability", "all", rate(round(capability * 100), 100), "greedy")
         for domain in DOMAINS[:-1]:

