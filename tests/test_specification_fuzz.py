@@ -101,11 +101,14 @@ def test_a_specification_with_anything_anywhere_loads_or_is_refused(
 ) -> None:
     broken = Experiment().model_dump(mode="json")
     section = broken
-    while isinstance(value := section[data.draw(st.sampled_from(sorted(section)))], dict):
+    while section and isinstance(
+        value := section[data.draw(st.sampled_from(sorted(section)))], dict
+    ):
         section = value
         if data.draw(st.booleans()):
             break
-    key = data.draw(st.sampled_from(sorted(section)) | st.text(max_size=8))
+    known = [st.sampled_from(sorted(section))] if section else []  # options may be empty
+    key = data.draw(st.one_of(*known, st.text(max_size=8)))
     section[key] = data.draw(anything)
     file.write_text(dump_yaml(broken), encoding="utf-8", errors="surrogatepass")
     loads_or_is_refused(file)
