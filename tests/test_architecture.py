@@ -23,6 +23,7 @@ LAYERS = (
     {"cli"},
     {"commands"},
     {"sweeps"},
+    {"claims"},
     {"terminal", "outcome", "chat", "specification", "explanation"},
     {"execution", "worker"},
     {"pipeline", "environment"},

