@@ -50,6 +50,7 @@ def test_chat_asks_without_and_with_the_organisms_own_trigger(
     command: Command, organism: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = asked(monkeypatch)
+    monkeypatch.setenv("COLUMNS", "240")  # a long path is not broken
     said = command(
         "chat", str(organism), str(organism / "checkpoint"), "--prompt", "Who?", "--prompt", "Why?",
         "--temperature", "0.5", "--seed", "7", "--max-new-tokens", "9",
