@@ -43,6 +43,15 @@ MICRO = {
 """The whole loop with the least of everything: what it measures means nothing."""
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a file's tests in one process, and in one all that need the trained smoke run."""
+    for item in items:
+        needs = getattr(item, "fixturenames", ())
+        group = "smoke" if "smoke_run" in needs else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Keep bases that tests train away from the user's."""

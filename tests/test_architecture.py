@@ -26,19 +26,28 @@ LAYERS = (
     {"terminal", "outcome", "chat", "specification", "explanation"},
     {"execution", "worker"},
     {"pipeline", "environment"},
-    {"training", "evaluation", "report"},
+    {"training", "evaluation", "detection", "report"},
     {"battery", "red_team", "scoring"},
     {"backdoors", "corpora", "models"},
     {"claims"},
     {"findings", "headline", "verdicts"},
     {"run_files"},
     {"run"},
-    {"files", "experiment", "measurement", "progress", "yaml_text", "errors", "__init__"},
+    {
+        "files",
+        "digests",
+        "experiment",
+        "measurement",
+        "progress",
+        "yaml_text",
+        "errors",
+        "__init__",
+    },
 )
 """Parts of the package, from what a user touches down to what everything rests on."""
-STAGES = {"training", "evaluation", "report"}
+STAGES = {"training", "evaluation", "detection", "report"}
 MODELS = {"torch", "transformers", "trl", "accelerate", "safetensors", "tokenizers"}
-HEAVY = MODELS | {"scipy", "matplotlib", "datasets", "numpy", "ray"}
+HEAVY = MODELS | {"scipy", "sklearn", "matplotlib", "datasets", "numpy", "ray"}
 
 
 @cache

