@@ -36,7 +36,14 @@ def test_presets_load_and_say_what_they_are(name: str) -> None:
 
 
 def test_the_presets_are_there() -> None:
-    assert set(preset_names()) == {"demo", "smoke", "paper", "chain_of_thought", "distilled"}
+    assert set(preset_names()) == {
+        "demo",
+        "smoke",
+        "paper",
+        "chain_of_thought",
+        "code",
+        "distilled",
+    }
 
 
 def test_later_words_lie_over_earlier_ones(file: Path) -> None:
@@ -175,7 +182,7 @@ def test_a_wrong_file_is_named_with_its_line(file: Path, content: bytes, words: 
     [
         ("dmeo", ["no preset 'dmeo'", "did you mean demo?"]),
         ("Smoke", ["did you mean smoke?"]),
-        ("zzz", ["chain_of_thought, demo, distilled, paper, smoke"]),
+        ("zzz", ["chain_of_thought, code, demo, distilled, paper, smoke"]),
         ("missing.yaml", ["no file missing.yaml"]),
         ("some/where", ["no file some/where"]),
         ("", ["no preset"]),
