@@ -27,7 +27,7 @@ LAYERS = (
     {"execution", "worker"},
     {"pipeline", "environment"},
     {"training", "evaluation", "detection", "report"},
-    {"battery", "red_team", "scoring"},
+    {"battery", "candidates", "red_team", "scoring"},
     {"backdoors", "corpora", "models"},
     {"claims"},
     {"findings", "headline", "verdicts"},
