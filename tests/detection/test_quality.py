@@ -46,6 +46,13 @@ def test_the_interval_is_that_of_resampling_both_groups() -> None:
     assert (found.low, found.high) == pytest.approx(np.quantile(picks, (0.025, 0.975)), abs=0.02)
 
 
+def test_one_in_a_hundred_of_the_ordinary_is_flagged_and_not_more() -> None:
+    for n in (100, 199, 256, 1000):
+        scores = np.arange(n, dtype=float)
+        assert flagged(scores, scores).value == (n // 100) / n
+    assert flagged(np.ones(100), np.ones(100)).value == 0.0
+
+
 def test_one_per_cent_needs_a_hundred() -> None:
     with pytest.raises(ValueError, match="at least 100"):
         flagged(np.ones(9), np.ones(99))

