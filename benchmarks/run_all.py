@@ -18,6 +18,7 @@ def main() -> None:
             ("whole_job.py", str(run), str(cache)),
             ("training.py", str(run)),
             ("sampling.py", str(run)),
+            ("activations.py", str(run)),
             ("sweeping.py",),
         ):
             subprocess.run([sys.executable, str(here / name), *arguments], check=True)

