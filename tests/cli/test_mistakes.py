@@ -109,7 +109,8 @@ def test_damaged_measurements_are_named(
     command: Command, finished: Path, name: str, content: bytes, words: str
 ) -> None:
     (finished / "measurements.jsonl").write_bytes(content)
-    command(name, str(finished)).refuses("measurements.jsonl is damaged", words)
+    said = command(name, str(finished))
+    said.refuses("measurements.jsonl is damaged", words, "delete it and run the experiment again")
 
 
 def test_an_unfinished_run_has_no_results(command: Command, finished: Path) -> None:
@@ -137,12 +138,13 @@ def test_ctrl_c_says_how_to_go_on(command: Command, runs_as: RunsAs, as_json: li
             OSError(errno.ENOSPC, "No space left on device", "runs/demo/x.jsonl"),
             ["runs/demo/x.jsonl", "disk is full"],
         ),
+        (Exception("Error while serializing: I/O error: full (os error 28)"), ["disk is full"]),
         (OSError(errno.EROFS, "Read-only", "/mnt/x"), ["/mnt/x", "file system is read-only"]),
         (PermissionError(errno.EACCES, "Denied", "/mnt/x"), ["/mnt/x", "permission denied"]),
     ],
 )
 def test_a_full_or_unwritable_disk_gives_one_sentence(
-    command: Command, runs_as: RunsAs, error: OSError, words: list[str]
+    command: Command, runs_as: RunsAs, error: Exception, words: list[str]
 ) -> None:
     def fails(*_: Any) -> None:
         raise error
