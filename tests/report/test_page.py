@@ -54,6 +54,10 @@ def test_the_page_has_every_section_in_order(markup: str) -> None:
         "gates",
         "procedure",
     ]
+    contents = Page(markup.partition("<nav")[2].partition("</nav>")[0])
+    assert [values["href"] for tag, values in contents.tags if tag == "a"] == [
+        f"#{section}" for section in found[1:]
+    ]
 
 
 def test_variants_and_domains_have_a_row_each_and_no_other_has(markup: str) -> None:
