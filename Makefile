@@ -3,6 +3,8 @@ PYTHON ?= python3.11
 VENV := .venv
 INSTALLED := $(VENV)/.installed
 RUN ?= runs/demo
+# PyPI's torch brings gigabytes of CUDA on Linux. For a GPU: make demo TORCH_INDEX=https://pypi.org/simple
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
 .PHONY: demo test check bench study clean
 
@@ -30,6 +32,8 @@ clean:  ## remove the environment and caches, but no runs
 
 $(INSTALLED): pyproject.toml constraints.txt
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --retries 0 --no-deps \
+		--constraint constraints.txt --extra-index-url $(TORCH_INDEX) torch
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
 		--constraint constraints.txt --editable '.[dev]'
 	touch $@
