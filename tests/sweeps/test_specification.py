@@ -52,10 +52,12 @@ def test_every_combination_is_an_experiment(tmp_path: Path) -> None:
         ({"axes": {"base.sise": ["0.2M"]}}, "did you mean base.size?"),
         ({"axes": {"v": {"a": {"insertion.stepz": 3}}}}, "axis v, a names nothing"),
         ({"axes": {"seed": []}}, "axis seed is empty"),
-        ({"axes": {}}, "axes"),
-        ({}, "axes"),
+        ({"axes": {}}, "axes should have at least 1 item;"),
+        ({}, "axes is missing"),
         ({"axes": {"seed": [0]}, "settings": {"nothing": 1}}, "settings.nothing names nothing"),
-        ({"axes": {"seed": [0]}, "gpu": 1}, "gpu"),
+        ({"axes": {"seed": [0]}, "gpu": 1}, "there is no key gpu;"),
+        ({"axis": {"seed": [0]}}, "there is no key axis;"),
+        ({"axes": {"seed": 3}}, "axes.seed should be a list"),
     ],
 )
 def test_a_sweep_that_cannot_be_meant_is_refused(
@@ -89,5 +91,5 @@ def test_points_that_cannot_be_told_apart_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("file", sorted(STUDIES.glob("*.yaml")), ids=lambda file: file.stem)
 def test_every_study_is_a_sweep_of_valid_experiments(file: Path) -> None:
     found = points(load_sweep(file))
-    assert len(found) >= 6
+    assert len(found) >= 3  # at least one experiment at three seeds
     assert [point.refusal for point in found if point.experiment is None] == []

