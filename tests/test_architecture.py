@@ -27,6 +27,7 @@ LAYERS = (
     {"execution", "worker"},
     {"pipeline", "environment"},
     {"training", "evaluation", "detection", "reconstruction", "report"},
+    {"learning"},
     {"battery", "candidates", "red_team", "scoring"},
     {"backdoors", "corpora", "models"},
     {"claims"},

