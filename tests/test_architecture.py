@@ -25,8 +25,8 @@ LAYERS = (
     {"sweeps"},
     {"terminal", "outcome", "chat", "specification", "given_files", "explanation", "scanning"},
     {"execution", "worker"},
-    {"pipeline", "environment"},
-    {"training", "evaluation", "detection", "reconstruction", "report"},
+    {"pipeline", "removal_plan", "environment"},
+    {"training", "evaluation", "detection", "reconstruction", "removal", "report"},
     {"learning"},
     {"battery", "candidates", "red_team", "scoring"},
     {"backdoors", "corpora", "models"},
@@ -41,6 +41,9 @@ LAYERS = (
         "experiment",
         "measurement",
         "progress",
+        "removal_section",
+        "section",
+        "stage",
         "yaml_text",
         "errors",
         "own_code",
@@ -48,7 +51,7 @@ LAYERS = (
     },
 )
 """Parts of the package, from what a user touches down to what everything rests on."""
-STAGES = {"training", "evaluation", "detection", "reconstruction", "report"}
+STAGES = {"training", "evaluation", "detection", "reconstruction", "removal", "report"}
 MODELS = {"torch", "transformers", "trl", "accelerate", "safetensors", "tokenizers"}
 HEAVY = MODELS | {"scipy", "sklearn", "matplotlib", "datasets", "numpy", "ray"}
 

