@@ -31,7 +31,7 @@ LAYERS = (
     {"battery", "candidates", "red_team", "scoring"},
     {"backdoors", "corpora", "models"},
     {"claims"},
-    {"findings", "headline", "verdicts"},
+    {"findings", "headline", "removal_findings", "rows", "verdicts"},
     {"detection_findings"},
     {"run_files"},
     {"run"},

