@@ -35,11 +35,11 @@ def main() -> None:
     """Print both tables."""
     torch.set_num_threads(2)
     print("\nScan, 2 threads, seconds per million tokens of budget")
-    for size in SIZES:
-        print(f"  {size:>5s} parameters, vocabulary 1,024 {seconds(size, 1024):10.1f}", flush=True)
-    for vocabulary in VOCABULARIES:
-        print(f"   0.8M parameters, vocabulary {vocabulary:5,d} {seconds('0.8M', vocabulary):10.1f}",
-              flush=True)  # fmt: skip
+    pairs: list[tuple[Size, int]] = [(size, 1024) for size in SIZES]
+    pairs += [("0.8M", vocabulary) for vocabulary in VOCABULARIES]
+    for size, vocabulary in pairs:
+        cost = seconds(size, vocabulary)
+        print(f"  {size:>5s} parameters, vocabulary {vocabulary:5,d} {cost:10.1f}", flush=True)
 
 
 if __name__ == "__main__":
