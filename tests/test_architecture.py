@@ -22,6 +22,7 @@ LAYERS = (
     {"__main__"},
     {"cli"},
     {"commands"},
+    {"bench"},
     {"sweeps"},
     {"terminal", "outcome", "chat", "specification", "given_files", "explanation", "scanning"},
     {"execution", "worker"},

