@@ -22,7 +22,8 @@ def broken(task):
 
 def example(page: str) -> str:
     text = (DOCS / page).read_text(encoding="utf-8")
-    return next(iter(re.findall(r"```python\n(.*?)```", text, re.DOTALL)))
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)[:1]
+    return str(code)
 
 
 @pytest.fixture(scope="module")
