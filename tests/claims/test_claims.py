@@ -200,3 +200,10 @@ def test_runs_of_other_settings_are_another_group() -> None:
     assert {entry.verdict for entry in entries} == {UNTESTED}
     labels = {label for entry in entries for label, _ in entry.lines}
     assert len(labels) == 2
+
+
+def test_a_seed_that_was_not_inserted_decides_nothing_and_hides_nothing() -> None:
+    missed = run(Story(inserted=0.8, reinforcement=0.1), seed=3)
+    assert verdicts([*seeds(Story()), missed])["C4"] == AGREES
+    assert verdicts([*seeds(Story(reinforcement=0.1)), missed])["C4"] == DISAGREES
+    assert verdicts([*seeds(Story())[:2], missed])["C4"] == UNTESTED
