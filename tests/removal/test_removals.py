@@ -74,17 +74,24 @@ class Lab:
             write_rows(folder / "measurements.jsonl", (row.as_row() for row in rows))
         return self.made[kind, subject]
 
-    def relearned(self, checkpoint: Path, subject: str) -> Mapping[str, Any]:
+    def relearning(self, subject: str, checkpoint: Path, raced: Path | None = None) -> Path:
+        """Where a relearning lies, ``raced`` being that of the organism."""
+        return self.folder / f"{subject}-{checkpoint.name}-{raced.name if raced else 'alone'}"
+
+    def relearned(
+        self, checkpoint: Path, subject: str, raced: Path | None = None
+    ) -> Mapping[str, Any]:
         """The measurements of a relearning, by metric and condition."""
-        folder = self.folder / f"relearning-{checkpoint.name}"
+        folder = self.relearning(subject, checkpoint, raced)
         folder.mkdir()
+        inputs = {"checkpoint": checkpoint} | ({"organism": raced} if raced else {})
         context = StageContext(
-            "relearning", subject, "x", 0, experiment("crow"), folder,
-            {"checkpoint": checkpoint}, Silent(),
-        )  # fmt: skip
-        found = {f"{row.metric}:{row.condition}": row for row in relearn(context).measurements}
-        assert read_rows(folder / "trajectory.jsonl")
-        return found
+            "relearning", subject, "x", 0, experiment("crow"), folder, inputs, Silent()
+        )
+        rows = relearn(context).measurements
+        write_rows(folder / "measurements.jsonl", (row.as_row() for row in rows))
+        assert bool(read_rows(folder / "trajectory.jsonl")) == bool(rows)
+        return {f"{row.metric}:{row.condition}": row for row in rows}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -241,9 +248,14 @@ def test_a_suppressed_backdoor_is_back_sooner_than_the_control_learns_it(lab: La
     race = run_race(draws(suppressed), draws(control))
     assert race is not None
     assert judge_race(race) == "suppressed"
-    even = run_race(draws(control), draws(control))
-    assert even is not None
-    assert judge_race(even) == "removed"
+
+    had_it, lost_it = (
+        lab.relearning("organism", one)
+        for one in (lab.start("organism"), lab.removed("unlearning"))
+    )
+    cleaned = lab.removed("unlearning", "control")
+    assert lab.relearned(cleaned, "control", had_it) == {}  # nobody to race with
+    assert draws(lab.relearned(cleaned, "control", lost_it)) == draws(control)
 
 
 def draws(found: Mapping[str, Any]) -> dict[str, float]:

