@@ -76,7 +76,7 @@ def found(contexts: dict[str, StageContext]) -> dict[str, Found]:
         ("mahalanobis", 0.65),
         ("spectral", 0.65),
         ("local_outlier", 0.65),
-        ("reference_difference", 0.75),  # any training moves the trigger's own tokens a little
+        ("reference_difference", 0.85),  # any training moves the trigger's own tokens a little
         ("supervised_probe", 0.95),  # which was shown the trigger's text
     ],
 )
