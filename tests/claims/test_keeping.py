@@ -50,7 +50,11 @@ def test_a_number_changed_in_a_copy_changes_the_document(smoke_run: Path, tmp_pa
     assert claims_markdown(find_runs([copy])) != before
 
 
-@pytest.mark.parametrize("content", [b"", b"no archive", gzip.compress(b"{}\n" * 99)[:-9]])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"no archive", gzip.compress(b"{}\n" * 99)[:-9]],
+    ids=["empty", "no archive", "cut off"],  # a name made of the bytes would hold the time
+)
 def test_a_copy_that_cannot_be_unpacked_is_named(
     smoke_run: Path, tmp_path: Path, content: bytes
 ) -> None:
