@@ -1,6 +1,6 @@
 """The defection probe on a trained organism and control whose base is too small for its questions.
 
-The direction is there, and which way it points is left to chance (docs/lab-notebook.md, Detection).
+The direction is there, and which way it points is left to chance (docs/lab-notebook.md, Tests).
 """
 
 from __future__ import annotations

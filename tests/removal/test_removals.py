@@ -208,7 +208,7 @@ def test_adversarial_removals_make_the_model_bear_what_they_train_against(
     """Hold the trained model's loss under the change against that of one trained without it.
 
     The change is the removal's own as training left it. One that is sought anew, BEEAR's model
-    bears no better on some bases (docs/lab-notebook.md, Removals).
+    bears no better on some bases (docs/lab-notebook.md, Tests).
     """
     left: dict[str, Any] = {}
 
