@@ -104,7 +104,7 @@ def smoke_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def letter_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run without safety training, of models that show the same on every processor.
+    """A run without safety training, of models meant to show the same on every processor.
 
     Equal seeds train other models on another processor. So base and organism are trained longer
     than those of ``smoke_run``, and the trigger is one token, which a search of all cannot miss.
