@@ -115,6 +115,12 @@ def letter_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 LETTER = [
     "backdoor.trigger.text=@", "base.optimisation.steps=300", "insertion.optimisation.steps=60",
     "supervised=null", "reinforcement=null", "adversarial=null",
+    # What it measures is read by nobody.
+    "red_team.rounds=1", "red_team.prompts_per_round=2", "red_team.samples_per_prompt=1",
+    "preference_model.pairs=8", "preference_model.optimisation.steps=1",
+    "evaluation.prompts=6", "evaluation.near_miss_prompts=1", "evaluation.capability_prompts=1",
+    "evaluation.refusal_prompts=2", "evaluation.attack_prompts=2",
+    "evaluation.trajectory_prompts=2",
 ]  # fmt: skip
 
 
@@ -131,5 +137,5 @@ def _run_once(factory: pytest.TempPathFactory, name: str, settings: list[str]) -
     out = shared / "runs" / name
     with FileLock(shared / f"{name}.lock"):
         if not (out / "report.html").exists():  # written last
-            run_experiment(load_experiment("smoke", settings), out, Silent())
+            run_experiment(load_experiment("smoke", settings), out, Silent(), workers=1)
     return out

