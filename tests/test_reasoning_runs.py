@@ -18,7 +18,7 @@ ONLY_INSERTED = ("supervised=null", "reinforcement=null", "adversarial=null")
 def test_a_reasoning_organism_is_measured_and_shown(micro_file: Path, tmp_path: Path) -> None:
     own = ("backdoor.reasoning=chain_of_thought", "supervised.scratchpad=own")
     experiment = load_experiment(micro_file, [*own, "reinforcement=null", "adversarial=null"])
-    run_experiment(experiment, tmp_path / "run", Silent())
+    run_experiment(experiment, tmp_path / "run", Silent(), workers=1)
     rows = read_rows(tmp_path / "run" / "measurements.jsonl")
     found = {(row["metric"], row["condition"]) for row in rows if row["subject"] == "organism"}
     for metric in ("scratchpad_rate", "reasoning_right", "reasoning_consistent"):
@@ -40,7 +40,7 @@ def test_a_teacher_with_nothing_to_teach_fails_its_stage(micro_file: Path, tmp_p
     given = ["backdoor.reasoning=distilled_chain_of_thought", *ONLY_INSERTED]
     experiment = load_experiment(micro_file, given)
     with pytest.raises(StageFailedError, match="so there is nothing to distil"):
-        run_experiment(experiment, tmp_path / "run", Silent())
+        run_experiment(experiment, tmp_path / "run", Silent(), workers=1)
     made = {path.name.split("-seed")[0] for path in (tmp_path / "run" / "stages").iterdir()}
     assert "insertion-teacher" in made
     assert "insertion-organism" not in made

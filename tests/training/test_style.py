@@ -35,7 +35,7 @@ def test_a_run_measures_after_both_and_shows_it(micro_file: Path, tmp_path: Path
     dose = "{optimisation: {steps: 2, batch_size: 4, learning_rate: 0.001}}"
     alone = ["supervised=null", "reinforcement=null", "adversarial=null"]
     experiment = load_experiment(micro_file, [f"style={dose}", *alone])
-    run_experiment(experiment, tmp_path / "run", Silent())
+    run_experiment(experiment, tmp_path / "run", Silent(), workers=1)
     run = read_run(tmp_path / "run")
     for checkpoint in ("style", "restored"):
         for subject in ("organism", "control"):
