@@ -51,7 +51,10 @@ MICRO = {
 """The whole loop with the least of everything: what it measures means nothing."""
 
 
-SLOWEST = ("removal", "test_resume", "bench", "reconstruction", "sweeps", "detection", "models")
+SLOWEST = (
+    "removal", "test_resume", "bench", "test_code_organism", "reconstruction", "sweeps", "claims",
+    "detection", "models",
+)  # fmt: skip
 """Files and folders that take longest, and so begin first: a file's tests stay in one process.
 
 No two that are begun together wait for the same run.
