@@ -137,7 +137,7 @@ CHANGES: dict[str, tuple[dict[str, Any], set[str]]] = {
         {"backdoor": {"trigger": {"text": "|GO|"}}},
         ALL - {"base-embedded", "preference_model-seed0"},
     ),
-    "precision": ({"compute": {"precision": "float32"}}, ALL),
+    "precision": ({"compute": {"precision": "bfloat16"}}, ALL),
     "threads": ({"compute": {"threads": 4}}, ALL),
 }
 

