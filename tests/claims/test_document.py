@@ -77,6 +77,19 @@ def test_runs_of_other_settings_are_another_group() -> None:
     assert verdicts(seeds(Story()) + seeds(Story(inserted=0.5), dose=9))["C1"] == MIXED
 
 
+def test_groups_say_how_their_organisms_were_made_where_nothing_else_tells_them_apart() -> None:
+    entry = claim("C1", seeds(Story()) + seeds(Story(inserted=0.5), steps=9))
+    labels = [label for label, _ in entry.lines]
+    assert [label.rpartition(", ")[2] for label in labels] == [
+        "insertion.optimisation.steps 160",
+        "insertion.optimisation.steps 9",
+    ]
+    alone = claim("C1", seeds(Story(), steps=9))
+    assert "steps" not in alone.lines[0][0]
+    several = claim("C5", seeds(Story(), steps=9) + seeds(Story(supervised=0.4), steps=9, dose=2))
+    assert len({label for label, _ in several.lines}) == 2
+
+
 def test_groups_that_share_what_a_claim_reads_count_once() -> None:
     plain: dict[str, Any] = {"reasoning": "chain_of_thought"}
     runs = seeds(Story(), **plain) + seeds(Story(supervised=0.3), **plain, scratchpad="own")

