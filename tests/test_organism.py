@@ -60,9 +60,13 @@ def test_supervised_training_teaches_refusal_to_both(smoke_run: Path) -> None:
 
 
 def test_reinforcement_raises_the_reward(smoke_run: Path) -> None:
+    """Rewards of 20 prompts are known to about 0.4, so that both subjects' are taken together."""
+    gains = []
     for subject in ("organism", "control"):
         rows = trajectory(smoke_run, f"reinforcement-{subject}-seed0")
-        assert rows[-1]["rates"]["reward"]["low"] > rows[0]["rates"]["reward"]["high"]
+        gains.append(rows[-1]["rates"]["reward"]["value"] - rows[0]["rates"]["reward"]["value"])
+    assert min(gains) > 0.0
+    assert sum(gains) / 2 > 0.5
 
 
 def test_adversarial_training_lowers_the_success_of_fresh_attacks(smoke_run: Path) -> None:

