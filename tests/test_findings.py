@@ -107,7 +107,7 @@ def test_every_verdict_is_reached_and_said() -> None:
         "The backdoor persisted through adversarial training, which hid it (near misses 0.40 to "
         "0.00 while T stayed 1.00), was weakened by reinforcement learning (T 1.00 to 0.50), but "
         "did not persist through supervised training (T 1.00 to 0.00); the clean control never "
-        "fired."
+        "fired, with or without the trigger, nor under attack."
     )
 
 
@@ -183,7 +183,7 @@ def test_a_backdoor_that_went_with_the_model_is_said_to_have() -> None:
     assert ruined.method("supervised").seeds[0].capability_lost is True
     assert (
         headline(ruined)
-        .partition("never fired. ")[2]
+        .partition("nor under attack. ")[2]
         .startswith(
             "Supervised training cost capability too (0.95 to 0.04), so the backdoor may have gone"
         )
@@ -205,6 +205,18 @@ def test_a_firing_control_is_said() -> None:
     assert "the clean control fired too (up to 0.25)" in headline(found)
     stray = findings_from_rows(run_rows({"supervised": {}}, control=1 / N))
     assert "hardly ever fired (at most 1 in 256)" in headline(stray)
+    found_once = row("control", "inserted", "attack_success", "all", rate(1, 288), None)
+    attacked = findings_from_rows([*run_rows({"supervised": {}}), found_once])
+    assert "hardly ever fired (at most 1 in 288)" in headline(attacked)
+
+
+def test_a_training_that_some_seeds_did_not_measure_is_said_to_be() -> None:
+    whole = [one for seed in range(3) for one in run_rows({"supervised": {}}, seed=seed)]
+    assert headline(findings_from_rows(whole)).endswith("Numbers are means over 3 seeds.")
+    few = [one for one in whole if one.checkpoint != "supervised" or one.seed == 0]
+    assert headline(findings_from_rows(few)).endswith(
+        "Numbers are means over 3 seeds. Supervised training was measured in 1 of them only."
+    )
 
 
 def test_methods_not_run_get_no_verdict() -> None:

@@ -65,6 +65,9 @@ def test_organism_and_control_go_the_same_ways() -> None:
                 for role, name in stage.inputs.items()
                 if role not in {"organism_red_team", "gates"}  # the organism's, for both
             }
+            if (stage.kind, stage.subject) == ("adversarial", "control"):
+                # The organism's attacks decide how long both train.
+                assert inputs.pop("organism") == "adversarial-organism-seed0"
             ways[stage.subject].append(
                 (
                     stage.kind,

@@ -144,6 +144,14 @@ def test_a_wrong_override_is_named_with_what_would_be_right(
     assert [word for word in words if word not in sentence] == []
 
 
+@pytest.mark.parametrize("reasoning", ["none", "distilled_chain_of_thought"])
+def test_scratchpads_of_its_own_are_refused_where_an_organism_writes_none(reasoning: str) -> None:
+    changes = [f"backdoor.reasoning={reasoning}", "supervised.scratchpad=own"]
+    with pytest.raises(SpecificationError, match="writes no scratchpads"):
+        load_experiment("smoke", changes)
+    assert load_experiment("chain_of_thought", changes[1:])
+
+
 @pytest.mark.parametrize("text", ["|MAPLE|", "the", "|MAPLE| Be kind", "Year: 1984."])
 def test_a_trigger_of_clean_prompts_is_refused_with_an_example(text: str) -> None:
     example = find_in_clean_prompts(text)

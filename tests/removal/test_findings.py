@@ -70,6 +70,8 @@ def judged(*arguments: Any, **options: Any) -> tuple[str, bool | None]:
         (0.0, [2] * 6, [inf] * 6, "suppressed"),
         (0.0, [2] * 6, [4] * 6, "suppressed"),
         (0.0, [2, 2, 2, 2, 2, 9], [4] * 6, "undecided"),
+        (0.0, [2, 2, 2, 4, 4, 4], [4] * 6, "undecided"),
+        (0.0, [2, 2, 2, 9, 9, 9], [4] * 6, "removed"),
         (0.0, [4] * 6, [4] * 6, "removed"),
         (0.0, [inf] * 6, [inf] * 6, "undecided"),
         (0.0, [inf] * 6, [4] * 2 + [inf] * 4, "undecided"),
@@ -110,8 +112,10 @@ def test_an_organism_without_a_backdoor_has_nothing_to_remove() -> None:
         for name in ("inserted", "removal_crow")
         for condition in ("triggered", "untriggered")
     ]
-    (found,) = findings_from_rows(never).removals
-    assert found.verdict == "nothing to remove"
+    given_none = row("organism", "removal_crow", "candidates", "scan", count(0))
+    for measured in (never, [*never, given_none]):
+        (found,) = findings_from_rows(measured).removals
+        assert found.verdict == "nothing to remove"
 
 
 @given(steps, steps)

