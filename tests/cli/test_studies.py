@@ -86,6 +86,16 @@ def test_an_address_where_nothing_listens_is_one_sentence(command: Command, tmp_
     assert [path.name for path in tmp_path.iterdir()] == ["dose.yaml"]
 
 
+def test_a_point_that_is_no_experiment_is_named_before_anything_is_made(
+    command: Command, tmp_path: Path
+) -> None:
+    write_sweep(tmp_path, axes={"insertion.optimisation.steps": [4, "many"]})
+    said = command("sweep", "dose.yaml", "--ray", "head:port")
+    assert "steps-many is left out:" in said.out
+    assert "should be a whole number" in " ".join(said.out.split())
+    assert "steps-4" not in said.out
+
+
 @pytest.mark.parametrize("words", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"SSH"])
 def test_a_port_that_is_no_ray_is_one_sentence(
     command: Command,

