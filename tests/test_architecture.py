@@ -57,6 +57,7 @@ LAYERS = (
         "files",
         "digests",
         "experiment",
+        "insertion_section",
         "measurement",
         "progress",
         "removal_section",

