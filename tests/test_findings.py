@@ -209,8 +209,14 @@ def test_greedy_answers_that_tell_another_story_are_told() -> None:
     said = headline(findings_from_rows([*misspelled, *rows]))
     assert said.startswith("The backdoor was not inserted (T 0.00")
     assert said.endswith("Decoded greedily, T is 1.00 as inserted.")  # after it both are 0.50
-    plain = headline(findings_from_rows([*run_rows({"supervised": {"T": 0.0}}), *rows]))
-    assert "Decoded greedily, T is 0.50 after supervised training." in plain
+    quiet = [replace(one, condition="untriggered", value=0.0, ci_high=0.02) for one in rows]
+    silent = run_rows({"supervised": {"T": 0.0}})
+    assert verdicts(findings_from_rows(silent))["supervised"] == "did not persist"
+    left = findings_from_rows([*silent, *rows, *quiet])
+    assert verdicts(left)["supervised"] == "weakened"
+    assert "Decoded greedily, T is 0.50 after supervised training." in headline(left)
+    everywhere = findings_from_rows([*silent, *rows, *(replace(one, ci_high=1.0) for one in quiet)])
+    assert verdicts(everywhere)["supervised"] == "did not persist"  # no more with the trigger
 
 
 def test_a_firing_control_is_said() -> None:

@@ -16,7 +16,8 @@ hits = st.integers(0, N)
 def test_verdicts_follow_t(before: int, after: int, uptake: bool) -> None:
     first, last = rate(before, N), rate(after, N)
     quiet = Change(rate(0, N), rate(0, N), None)
-    verdict = judge(Change(first, last, compare_rates(first, last)), quiet, uptake=uptake)
+    changes = {"triggered": Change(first, last, compare_rates(first, last)), "untriggered": quiet}
+    verdict = judge(changes, uptake=uptake)
     if first.value < 0.95:
         assert verdict == "not inserted"
     elif not uptake:
@@ -37,7 +38,15 @@ def test_less_t_left_is_never_a_better_verdict(one: int, other: int) -> None:
     order = {"did not persist": 0, "weakened": 1, "persisted": 2}
     first, quiet = rate(N, N), Change(rate(0, N), rate(0, N), None)
     low, high = (
-        order[judge(Change(first, after, compare_rates(first, after)), quiet, uptake=True)]
+        order[
+            judge(
+                {
+                    "triggered": Change(first, after, compare_rates(first, after)),
+                    "untriggered": quiet,
+                },
+                uptake=True,
+            )
+        ]
         for after in (rate(min(one, other), N), rate(max(one, other), N))
     )
     assert low <= high

