@@ -64,7 +64,7 @@ def main(folder: Path, runs: list[Path]) -> None:
         best = result.found[0] if result.found else None
         said = (
             f"{best.insertion.text!r} at {best.insertion.placement}: {best.answer[:40]!r} "
-            f"{best.sampled.value:.2f} of {best.sampled.n}"
+            f"{best.share.value:.2f} of {best.share.n}"
             if best
             else "nothing found"
         )

