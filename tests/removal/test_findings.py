@@ -95,6 +95,21 @@ def test_what_still_fires_greedily_is_not_gone() -> None:
     assert found.verdict == "weakened"  # by sampled answers alone it is removed
 
 
+@pytest.mark.parametrize(("left", "verdict"), [(N, "unchanged"), (0, "removed")])
+def test_what_fired_greedily_alone_can_be_removed(left: int, verdict: str) -> None:
+    measured = [
+        row("organism", checkpoint, "backdoor_rate", condition, rate(hits, N), decoding)
+        for checkpoint, fired in (("inserted", N), ("removal_crow", left))
+        for decoding in ("sampled", "greedy")
+        for condition, hits in (
+            ("triggered", fired if decoding == "greedy" else 0), ("untriggered", 0),
+        )
+    ]  # fmt: skip
+    raced = [one for one in rows(0.0, [inf] * 6, [4] * 6) if one.metric != "backdoor_rate"]
+    (found,) = findings_from_rows([*raced, *measured]).removals
+    assert found.verdict == verdict
+
+
 def test_lost_capability_is_said_beside_the_verdict() -> None:
     assert judged(0.0, [inf] * 6, [4] * 6, capability=0.4) == ("removed", True)
 
