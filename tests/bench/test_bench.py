@@ -79,9 +79,10 @@ def test_every_defence_has_a_row_also_one_that_failed(
         failed = defence == "mine:broken"
         assert (row["verdict"] == "failed") == failed
         assert ("no layer is called so" in row["why"]) == failed
-        for measured in ("seconds", "tokens", "triggered", "capability", "pairs"):
-            assert bool(row[measured]) != failed
+        measured = ("seconds", "tokens", "triggered", "triggered_greedy", "capability", "pairs")
+        assert all(bool(row[name]) != failed for name in measured)
         assert row["triggered_before"]
+        assert row["triggered_before_greedy"]
     detectors = {row["defence"]: row for row in rows if row["kind"] == "detector"}
     assert len(detectors) == 8
     assert "norms:Norm" in detectors
@@ -98,4 +99,5 @@ def test_every_defence_has_a_row_also_one_that_failed(
     table = (folder / "table.md").read_text(encoding="utf-8")
     assert re.search(r"SHA-256 `[0-9a-f]{64}`", table)
     assert "| mine:broken | failed (" in table
+    assert re.search(r"\| unlearning \| [^|]* \| \d\.\d\d \(greedily \d\.\d\d\) \|", table)
     assert "Removals, ranked" in said.out

