@@ -51,8 +51,10 @@ LAYERS = (
         "verdicts",
     },
     {"detection_findings"},
+    {"sweep_files"},
     {"run_files"},
     {"run"},
+    {"specification_file"},
     {
         "files",
         "digests",

