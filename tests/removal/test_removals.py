@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -93,14 +92,6 @@ class Lab:
         write_rows(folder / "measurements.jsonl", (row.as_row() for row in rows))
         assert bool(read_rows(folder / "trajectory.jsonl")) == bool(rows)
         return {f"{row.metric}:{row.condition}": row for row in rows}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick_collections() -> Iterator[None]:
-    """Keep what was imported so far out of the collections of garbage around every training."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture(scope="module")
