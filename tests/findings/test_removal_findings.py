@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,19 @@ def test_what_still_fires_greedily_is_not_gone() -> None:
     )
     said = headline(findings_from_rows(rows(0.0, [inf] * 6, [4] * 6)))
     assert "CROW took T from 1.00 to 0.00, and it came back no sooner" in said
+
+
+def test_what_fires_at_least_as_often_without_the_trigger_is_not_gone() -> None:
+    """As after a removal that teaches to refuse everything, where refusal is the behaviour."""
+    raised = [
+        replace(one, value=0.6, ci_low=0.54, ci_high=0.66)
+        if (one.checkpoint, one.metric) == ("removal_crow", "backdoor_rate")
+        else one
+        for one in rows(0.0, [0] * 6, [4] * 6)
+        if not (one.subject == "control" and one.metric.startswith("relearn"))  # left alone
+    ]
+    (found,) = findings_from_rows(raised).removals
+    assert found.verdict == "weakened"
 
 
 @pytest.mark.parametrize(("left", "verdict"), [(N, "unchanged"), (0, "removed")])

