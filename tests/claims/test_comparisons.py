@@ -31,6 +31,17 @@ def test_sizes_that_all_keep_or_all_lose_everything_cannot_be_compared() -> None
     assert "everything was removed in both of 0.2M and 10M" in found("C6", runs)
 
 
+def test_sizes_whose_seeds_differ_as_much_as_they_do_cannot_be_compared() -> None:
+    def left(size: str, *rates: float) -> Any:
+        stories = (Story(adversarial=one) for one in rates)
+        return [run(story, seed, size=size) for seed, story in enumerate(stories)]
+
+    scattered = left("0.8M", 0.02, 0.02, 0.1) + left("10M", 0.04, 0.2, 0.48)
+    assert verdicts(scattered)["C6"] == UNTESTED
+    assert "what is left overlap over the seeds of 0.8M and 10M" in found("C6", scattered)
+    assert verdicts(left("0.8M", 0.02, 0.02, 0.1) + left("10M", 0.46, 0.5, 0.48))["C6"] == AGREES
+
+
 def test_a_size_that_was_not_inserted_is_no_size_to_compare() -> None:
     weak = Story(inserted=0.9, supervised=0.5)
     assert verdicts(sizes(weak, Story()))["C6"] == UNTESTED

