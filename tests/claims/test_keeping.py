@@ -97,6 +97,14 @@ def test_two_folders_of_one_name_are_refused_and_nothing_is_written(
     assert not kept.exists()
 
 
+def test_no_copy_takes_the_place_of_a_run(smoke_run: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(smoke_run, tmp_path / smoke_run.name, symlinks=True))
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    with pytest.raises(RunFolderError, match="is a run or a sweep, and no copy of one"):
+        keep_evidence([run], tmp_path)
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+
+
 def test_the_committed_document_is_what_the_committed_evidence_says() -> None:
     runs = find_runs(sorted((DOCS / "evidence").iterdir()))
     assert claims_markdown(runs) == (DOCS / "claims.md").read_text(encoding="utf-8")

