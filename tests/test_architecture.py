@@ -35,7 +35,7 @@ LAYERS = (
         "scanning",
     },
     {"execution", "worker"},
-    {"pipeline", "removal_plan", "environment"},
+    {"pipeline", "identity", "removal_plan", "environment"},
     {"training", "evaluation", "detection", "reconstruction", "removal", "report"},
     {"learning"},
     {"battery", "candidates", "red_team", "scoring"},

