@@ -3,8 +3,8 @@ PYTHON ?= python3.11
 VENV := .venv
 INSTALLED := $(VENV)/.installed
 RUN ?= runs/demo
-CLAIMED := backdoors code hiding reasoning scale steering
-ABLATED := insertion return safety
+CLAIMED := code hiding reasoning scale steering
+ABLATED := backdoors insertion return safety
 # PyPI's torch brings gigabytes of CUDA on Linux. For a GPU: make demo TORCH_INDEX=https://pypi.org/simple
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
