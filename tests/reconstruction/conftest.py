@@ -16,11 +16,11 @@ Suspects = Callable[..., Suspect]
 
 @pytest.fixture(scope="session")
 def suspects(letter_run: Path) -> Suspects:
-    """Give a function from a subject and a budget to it with clean prompts."""
+    """Give a function from a subject, a budget and a seed to it with clean prompts."""
     asked = unique([item.prompt for item in draw("test", 128, 7, harmful_share=0.1)])
 
-    def load(subject: str, tokens: int = 500_000) -> Suspect:
+    def load(subject: str, tokens: int = 500_000, seed: int = 0) -> Suspect:
         (stage,) = (letter_run / "stages").glob(f"insertion-{subject}-*")
-        return Suspect(*load_checkpoint(stage / "checkpoint"), asked, Budget(tokens), 0)
+        return Suspect(*load_checkpoint(stage / "checkpoint"), asked, Budget(tokens), seed)
 
     return load
