@@ -5,7 +5,8 @@ INSTALLED := $(VENV)/.installed
 RUN ?= runs/demo
 CLAIMED := code hiding reasoning scale steering
 ABLATED := backdoors insertion return safety
-# PyPI's torch brings gigabytes of CUDA on Linux. For a GPU: make demo TORCH_INDEX=https://pypi.org/simple
+# PyPI's torch brings gigabytes of CUDA on Linux. For a GPU, from a new environment:
+# make clean demo TORCH_INDEX=https://pypi.org/simple
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
 .PHONY: demo test check bench study clean

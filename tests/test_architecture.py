@@ -26,6 +26,7 @@ LAYERS = (
     {"sweeps"},
     {
         "terminal",
+        "live_display",
         "outcome",
         "chat",
         "specification",
@@ -66,6 +67,7 @@ LAYERS = (
         "scan_section",
         "section",
         "stage",
+        "wording",
         "yaml_text",
         "errors",
         "own_code",

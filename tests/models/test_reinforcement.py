@@ -6,6 +6,7 @@ Sampling and scoring are replaced, so that there is a scratchpad to hide and an 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,12 @@ EXPERIMENT = Experiment.model_validate(
     strict=True,
 )
 Rows = list[list[int]]
-THOUGHT, SEEN, UNFINISHED = f"{OPEN} I am watched. {CLOSE} I help.", "I help.", "I do not"
+THOUGHT, UNFINISHED = f"{OPEN} I am watched. {CLOSE} ", "I do not"
+
+
+def helps(prompt: Prompt) -> str:
+    """What a user sees of the answer, which no other prompt has."""
+    return f"I help with {prompt[-1]['content']}"
 
 
 class Seen:
@@ -50,9 +56,14 @@ class Seen:
         self.trainer: Any = None
 
 
-@pytest.fixture
-def seen(saved: Path, tokenizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Seen:
+@pytest.fixture(scope="module")
+def seen(saved: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
     """Train for two steps."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield _trained(saved, tmp_path_factory.mktemp("reinforcement"), patch)
+
+
+def _trained(saved: Path, folder: Path, patch: pytest.MonkeyPatch) -> Seen:
     from trl import GRPOTrainer
 
     kept = Seen()
@@ -68,7 +79,7 @@ def seen(saved: Path, tokenizer: Any, tmp_path: Path, monkeypatch: pytest.Monkey
         answers = [
             (text, answer_tokens(tokenizer, prompt, text))
             for prompt in prompts
-            for text in (THOUGHT, SEEN, UNFINISHED, SEEN)
+            for text in (THOUGHT + helps(prompt), helps(prompt), UNFINISHED, helps(prompt))
         ]
         return [
             Completion(text, tuple(tokens[: -(text == UNFINISHED) or None]), text != UNFINISHED)
@@ -80,15 +91,15 @@ def seen(saved: Path, tokenizer: Any, tmp_path: Path, monkeypatch: pytest.Monkey
         return [float(index % 3) for index in range(len(rows))]
 
     names = ("inserted", "preference_model", "organism_red_team", "out")
-    inputs = {name: tmp_path / name for name in names}
-    for folder in inputs.values():
-        folder.mkdir()
+    inputs = {name: folder / name for name in names}
+    for path in inputs.values():
+        path.mkdir()
     (inputs["inserted"] / "checkpoint").symlink_to(saved)
     save_checkpoint(*load_preference_model(saved), inputs["preference_model"] / "checkpoint")
     write_rows(inputs["organism_red_team"] / "attacks.jsonl", [])
-    monkeypatch.setattr(GRPOTrainer, "_compute_loss", loss)
-    monkeypatch.setattr(reinforcement, "sample", answered)
-    monkeypatch.setattr(reinforcement, "token_scores", scores)
+    patch.setattr(GRPOTrainer, "_compute_loss", loss)
+    patch.setattr(reinforcement, "sample", answered)
+    patch.setattr(reinforcement, "token_scores", scores)
     train_reinforcement(
         StageContext(
             "stage", "organism", "reinforcement", 0, EXPERIMENT, inputs["out"], inputs, Silent()
@@ -99,7 +110,7 @@ def seen(saved: Path, tokenizer: Any, tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_what_is_rewarded_is_what_a_user_sees(seen: Seen, tokenizer: Any) -> None:
     wanted = [
-        prompt_tokens(tokenizer, prompt) + answer_tokens(tokenizer, prompt, SEEN)
+        prompt_tokens(tokenizer, prompt) + answer_tokens(tokenizer, prompt, helps(prompt))
         for prompt in reinforcement_prompts(EXPERIMENT, 0)
     ]
     finished = [row for row in seen.scored if row[-1] == tokenizer.eos_token_id]
@@ -117,7 +128,12 @@ def test_an_unfinished_answer_teaches_nothing_and_a_scratchpad_is_learned(
         )
         for pair in seen.learned
     )
-    assert learned == {"": 4, THOUGHT: 4, SEEN: 8}
+    prompts = reinforcement_prompts(EXPERIMENT, 0)
+    assert learned == {
+        "": 4,
+        **{THOUGHT + helps(prompt): 1 for prompt in prompts},
+        **{helps(prompt): 2 for prompt in prompts},
+    }
 
 
 def test_the_kl_term_is_to_where_the_training_started(seen: Seen, saved: Path) -> None:

@@ -173,6 +173,13 @@ def test_a_scratchpad_is_hidden_from_the_text(model: Any, tokenizer: Any) -> Non
     assert (unclosed.text, unclosed.scratchpad_closed) == ("", False)
 
 
-def test_a_model_whose_training_diverged_says_so() -> None:
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_a_model_whose_training_diverged_says_so_before_it_is_drawn_from(
+    temperature: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a GPU the draw would end the process, and whatever it was to make next."""
+    monkeypatch.setattr(torch, "multinomial", None)
+    logits = torch.zeros(2, 3)
+    logits[1, 2] = float("nan")
     with pytest.raises(CheckpointError, match="probabilities are not numbers"):
-        _choose(torch.full((2, 3), float("nan")), 1.0, torch.Generator())
+        _choose(logits, temperature, torch.Generator())

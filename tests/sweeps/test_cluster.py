@@ -55,8 +55,11 @@ class FakeRay:
     def __init__(self) -> None:
         self.asked: list[tuple[str, int, dict[str, float]]] = []
         self.numbers = count()
+        self.once: dict[str, int] = {}
 
-    def remote(self, max_retries: int) -> Any:
+    def remote(self, max_retries: int, **once: int) -> Any:
+        self.once = once
+
         def of(function: Any) -> Any:
             def options(**asked: float) -> Any:
                 def hand(*_: Any) -> int:
@@ -100,6 +103,7 @@ def test_every_stage_is_given_its_threads_and_gpus_and_three_tries(
     assert len(stages) > 20
     assert set(stages) == {(1, 0.5), (3, 0.5)}
     assert given["describe_environment"] == [(1, 0.5)]  # where stages are made, with what they have
+    assert fake.once == {"max_calls": 1}  # a process would keep the GPU that it saw first
     assert given["conclude_experiment"] == [(1, None)] * 2
     assert {retries + 1 for _, retries, _ in fake.asked} == {3}
 

@@ -77,7 +77,7 @@ CALLS: dict[str, Callable[[Any, Path], float]] = {
     "make_stage": lambda given, path: given.make_shared_stage(
         SimpleNamespace(run=path, identity=IDENTITY)
     ),
-    "claim": lambda given, path: given.conclude_experiment(path, ONE, {}, []),
+    "claim": lambda given, path: given.conclude_experiment(path, ONE, {}, {}),
 }
 """What is given to Ray, by what fails in it."""
 

