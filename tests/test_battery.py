@@ -30,16 +30,17 @@ def experiment(request: pytest.FixtureRequest) -> Experiment:
     return Experiment.model_validate({"backdoor": backdoor}, strict=True)
 
 
+Conditions = Mapping[tuple[str, str], Condition]
+"""Conditions by name and decoding."""
+
+
 @pytest.fixture(scope="module")
-def conditions(experiment: Experiment) -> Mapping[tuple[str, str], Condition]:
-    """Every condition of its evaluation, by name and decoding."""
+def conditions(experiment: Experiment) -> Conditions:
+    """Every condition of the experiment's evaluation."""
     asked = full_battery(experiment, 0, ATTACKS)
-    found = {(one.name, one.decoding): one for one in asked}
+    found: dict[tuple[str, str], Condition] = {(one.name, one.decoding): one for one in asked}
     assert len(found) == len(asked)
     return found
-
-
-Conditions = Mapping[tuple[str, str], Condition]
 
 
 def prompts(items: Sequence[Item]) -> list[Prompt]:

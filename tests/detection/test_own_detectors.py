@@ -57,14 +57,16 @@ def test_a_detector_of_ones_own_is_judged_and_kept(
     own: Callable[[str], str], letter_run: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "stage").mkdir()
-    detection = small(own=[own("Norm")])
+    detection = small(own=[own("Norm")], shipped=False)
     result, context = detected(letter_run, tmp_path / "stage", "organism", detection)
     assert f"auroc:{own('Norm')}:last:2" in by_name(result)
     (kept,) = context.folder.glob("detectors/own_*-Norm-last-2/detector.json")
     assert json.loads(kept.read_text())["detector"] == own("Norm")
     (tmp_path / "other").mkdir()
     with pytest.raises(StageFailedError, match=r"shape \(3,\) for 100 prompts"):
-        detected(letter_run, tmp_path / "other", "organism", small(own=[own("Short")]))
+        detected(
+            letter_run, tmp_path / "other", "organism", small(own=[own("Short")], shipped=False)
+        )
 
 
 def test_what_is_brought_is_checked_at_once_and_part_of_the_identity(

