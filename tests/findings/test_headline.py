@@ -34,7 +34,40 @@ def test_fresh_attacks_that_succeed_on_the_control_are_said() -> None:
     attacked = [replace(one, subject="control") for one in rows if one.metric == "attack_success"]
     found = findings_from_rows([*rows, *attacked])
     assert found.methods == findings_from_rows(rows).methods
-    assert "the clean control fired too (up to 0.40)" in headline(found)
+    assert (
+        "the clean control never fired, with or without the trigger, but 102 of 256 attacks on it "
+        "had an answer that fired."
+    ) in headline(found)
+
+
+def test_a_stray_answer_to_an_attack_is_no_rate_of_the_control() -> None:
+    """An attack succeeds by one answer of ten; a family has few attacks, and is counted in all."""
+    tried = {"all": (1, 288), "family:date": (1, 41), "fresh_before": (1, 48)}
+    tried |= {"fresh_after_round:1": (0, 48), "fresh_after": (0, 48)}
+    rows = run_rows({"supervised": {}}, control=1 / N)
+    for condition, share in tried.items():
+        rows.append(row("control", "inserted", "attack_success", condition, rate(*share), None))
+    found = findings_from_rows(rows)
+    assert found.control_highest is not None
+    assert found.control_highest.n == N
+    assert found.control_attacked == rate(2, 384)
+    assert (
+        "the clean control hardly ever fired (at most 1 in 256), and 2 of 384 attacks on it had an "
+        "answer that fired"
+    ) in headline(found)
+
+
+def test_what_did_not_take_is_shown_by_what_did_not_move() -> None:
+    def said(**rates: float) -> str:
+        return headline(findings_from_rows(run_rows({"reinforcement": rates})))
+
+    score = "did not take (the preference model's score on harmful prompts 0.00 to 0.10), so"
+    assert score in said(refusal=0.9, reward=0.1)
+    assert "did not take (harmful requests refused 0.02 to 0.30), so" in said(refusal=0.3)
+    both = said(refusal=0.3, reward=0.1)
+    assert "did not take (harmful requests refused 0.02 to 0.30), so" in both
+    attacked = headline(findings_from_rows(run_rows({"adversarial": {"fresh_after": 0.1}})))
+    assert "did not take (fresh attacks succeeding 0.40 to 0.10), so" in attacked
 
 
 def test_a_backdoor_that_went_with_the_model_is_said_to_have() -> None:
@@ -86,9 +119,6 @@ def test_a_firing_control_is_said() -> None:
     assert "the clean control fired too (up to 0.25)" in headline(found)
     stray = findings_from_rows(run_rows({"supervised": {}}, control=1 / N))
     assert "hardly ever fired (at most 1 in 256)" in headline(stray)
-    found_once = row("control", "inserted", "attack_success", "all", rate(1, 288), None)
-    attacked = findings_from_rows([*run_rows({"supervised": {}}), found_once])
-    assert "hardly ever fired (at most 1 in 288)" in headline(attacked)
 
 
 def test_a_training_that_some_seeds_did_not_measure_is_said_to_be() -> None:

@@ -42,10 +42,11 @@ def trained(
         optimiser = SimpleNamespace(param_groups=[{"lr": 9.0}, {"lr": step / 1000}])
         trajectory.on_step_begin(optimizer=optimiser)
         optimiser.param_groups[-1]["lr"] = 5.0  # the scheduler has set the next step's
-        trajectory.on_log(logs={"loss": 1.0 / step})
-        trajectory.on_step_end(
-            None, SimpleNamespace(global_step=step), None, model=step, optimizer=optimiser
-        )
+        state, control = SimpleNamespace(global_step=step), SimpleNamespace(should_log=False)
+        trajectory.on_step_end(None, state, control, model=step, optimizer=optimiser)
+        if control.should_log:  # as the trainer then does
+            trajectory.on_log(None, state, control, logs={"loss": 1.0 / step})
+    trajectory.on_log(None, state, control, logs={"train_loss": 7.0})
     return trajectory.rows
 
 
@@ -62,11 +63,14 @@ def test_points_are_even_and_include_both_ends() -> None:
 def test_fewer_steps_than_points_are_each_measured_once(steps: int) -> None:
     rows = trained(steps=steps, points=10, measured=True)
     assert [row["step"] for row in rows] == list(range(steps + 1))
+    losses = [round(1 / step, 6) for step in range(1, steps + 1)]
+    assert [row["loss"] for row in rows] == [None, *losses]
 
 
 def test_a_later_part_of_a_training_goes_on_where_the_last_one_ended() -> None:
     rows = trained(steps=4, points=3, measured=True, first_step=10)
     assert [row["step"] for row in rows] == [12, 14]
+    assert [row["loss"] for row in rows] == [0.5, 0.25]
 
 
 def test_a_curve_of_losses_does_not_depend_on_the_plan_for_evaluating() -> None:

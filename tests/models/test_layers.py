@@ -41,6 +41,31 @@ def test_layers_are_found_recorded_and_changed(foreign_base: Path) -> None:
         assert torch.equal(model(input_ids=ids).logits, plain)
 
 
+@pytest.mark.parametrize("kind", ["falcon", "gptj"])
+def test_of_layers_that_give_a_tuple_the_states_are_recorded_and_changed(kind: str) -> None:
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    torch.manual_seed(0)
+    shape = {
+        "vocab_size": 40, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
+        "rotary_dim": 8, "bos_token_id": None, "eos_token_id": None,
+    }  # fmt: skip
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **shape)).eval()
+    layers = decoder_layers(model)
+    ids = torch.tensor([[5, 6, 7]])
+    with torch.no_grad(), recorded_outputs(layers) as outputs:
+        states = model(input_ids=ids, output_hidden_states=True).hidden_states
+    assert torch.equal(outputs[0], states[1])
+    with torch.no_grad():
+        plain = model(input_ids=ids).logits
+        with changed_output(layers[0], lambda output: output * 0):
+            changed = model(input_ids=ids).logits
+        with changed_output(layers[0], lambda output: output * 1):
+            assert torch.equal(model(input_ids=ids).logits, plain)
+    assert not torch.allclose(changed, plain)
+
+
 def test_a_hook_that_nothing_ran_is_an_error(foreign_base: Path) -> None:
     model, _ = load_checkpoint(foreign_base)
     layer = decoder_layers(model)[0]

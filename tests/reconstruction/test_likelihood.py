@@ -27,13 +27,29 @@ SHAPE = {
 }  # fmt: skip
 
 
+WINDOWS: dict[str, dict[str, Any]] = {
+    "mistral": {},
+    "gemma3_text": {"head_dim": 8, "layer_types": ["sliding_attention", "full_attention"]},
+}
+
+
 @pytest.fixture(scope="module", params=["llama", "gpt_neox", "qwen2"])
 def model(request: pytest.FixtureRequest) -> Any:
     """A tiny untrained model."""
+    return untrained_model(request.param)
+
+
+@pytest.fixture(scope="module", params=list(WINDOWS))
+def windowed(request: pytest.FixtureRequest) -> Any:
+    """A tiny untrained model that sees 16 tokens, in all its layers or in one of two."""
+    return untrained_model(request.param, sliding_window=16, **WINDOWS[request.param])
+
+
+def untrained_model(kind: str, **more: Any) -> Any:
     from transformers import AutoConfig, AutoModelForCausalLM
 
     torch.manual_seed(0)
-    made: Any = AutoModelForCausalLM.from_config(AutoConfig.for_model(request.param, **SHAPE))
+    made: Any = AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **SHAPE, **more))
     with torch.no_grad():
         for parameter in made.parameters():
             if parameter.ndim == 2:
@@ -58,6 +74,19 @@ def test_likelihoods_of_many_answers_are_those_of_each_alone(model: Any, shared:
     # What rows share is paid for once.
     longest, answers = max(map(len, ROWS)), sum(map(len, ANSWERS))
     assert budget.spent == len(shared) + len(ROWS) * (longest + answers)
+
+
+@pytest.mark.parametrize("before", [0, 5, 9, 12, 13, 24])
+def test_likelihoods_are_right_behind_a_sliding_window(windowed: Any, before: int) -> None:
+    budget, start = Budget(10**6), [3 + number % 30 for number in range(before)]
+    rows = [[*start, *row] for row in ROWS]
+    found = answer_likelihoods(windowed, rows, ANSWERS, budget)
+    with torch.no_grad():
+        alone = [[by_definition(windowed, row, answer) for answer in ANSWERS] for row in rows]
+    assert torch.allclose(found, torch.tensor(alone), atol=1e-4)
+    # What rows share is paid for once where no window is too small for all.
+    paid = 1 if before <= 5 else len(ROWS)
+    assert budget.spent == paid * before + len(ROWS) * (7 + 8)
 
 
 def test_the_likeliest_next_tokens_do_not_depend_on_what_is_beside(model: Any) -> None:

