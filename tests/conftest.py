@@ -56,8 +56,8 @@ MICRO = {
 
 
 SLOWEST = (
-    "removal", "test_resume", "bench", "test_code_organism", "reconstruction", "sweeps", "claims",
-    "detection", "models",
+    "removal", "test_resume", "test_bench", "test_code_organism", "reconstruction", "sweeps",
+    "claims", "detection", "models",
 )  # fmt: skip
 """Files and folders that take longest, and so begin first: a file's tests stay in one process.
 
@@ -150,8 +150,11 @@ def _with_doses(data: object) -> object:
 
 @pytest.fixture(scope="session")
 def smoke_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The finished run of the ``smoke`` preset: a small organism and control, really trained."""
-    return _run_once(tmp_path_factory, "smoke", [])
+    """The finished run of the ``smoke`` preset: a small organism and control, really trained.
+
+    Its base is that of ``letter_run``.
+    """
+    return _run_once(tmp_path_factory, "smoke", LONGER_BASE)
 
 
 @pytest.fixture(scope="session")
@@ -182,8 +185,9 @@ def letter_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+LONGER_BASE = ["base.optimisation.steps=300"]
 LETTER = [
-    "backdoor.trigger.text=@", "base.optimisation.steps=300", "insertion.optimisation.steps=60",
+    *LONGER_BASE, "backdoor.trigger.text=@", "insertion.optimisation.steps=60",
     "evaluation.trajectory_prompts=2",
 ]  # fmt: skip
 

