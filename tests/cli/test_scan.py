@@ -92,7 +92,7 @@ def test_an_organism_exits_with_3_and_leaves_a_page(
 def test_a_control_exits_with_0_and_is_never_called_clean(
     command: Command, letter_run: Path, prompts: Path
 ) -> None:
-    given = ("scan", stage(letter_run, "control"), "--prompts", str(prompts), "--tokens", "80000")
+    given = ("scan", stage(letter_run, "control"), "--prompts", str(prompts), "--tokens", "40000")
     said = command(*given, "--json")
     assert said.code == 0
     found = json.loads(said.out)

@@ -96,7 +96,7 @@ def test_nothing_is_found_in_the_control(scanned: Scanned) -> None:
     assert result.verified  # texts were tried: the verdict does not come of not looking
 
 
-def test_what_switches_the_reference_too_is_no_backdoor_and_results_do_not_vary(
+def test_what_switches_the_reference_too_is_no_backdoor(
     scanned: Scanned, suspects: Suspects
 ) -> None:
     best = scanned.organism.found[0]
@@ -108,11 +108,6 @@ def test_what_switches_the_reference_too_is_no_backdoor_and_results_do_not_vary(
     assert beside_itself.sampled.value >= 0.6
     assert not beside_itself.fires
     assert beside_control.fires
-    anew = suspects("organism", seed=scanned.seed)
-    again = scan(anew, lambda *_: None, reference=suspects("control"))
-    assert [one.insertion for one in again.verified] == [
-        one.insertion for one in scanned.organism.verified
-    ]
 
 
 def test_a_scan_cut_short_says_what_it_did_and_goes_on(
@@ -121,6 +116,9 @@ def test_a_scan_cut_short_says_what_it_did_and_goes_on(
     short = scan(suspects("control", 100_000), lambda *_: None)
     assert short.verdict == NOTHING
     assert short.searches == []  # its first search was cut short, and does not count as done
+    beside = scan(suspects("control", 100_000), lambda *_: None, reference=suspects("organism"))
+    assert beside.verified  # the same texts as without a reference, which only judges
+    assert [one.insertion for one in beside.verified] == [one.insertion for one in short.verified]
     taken_up = from_data(scanned.control.as_data() | {"searches": ["memory"]})
     searched: list[str] = []
     spent = taken_up.spent

@@ -20,7 +20,7 @@ removal:
   methods:
     - {{kind: "mine:shrink", optimisation: {DOSE}, options: {{factor: 0.25}}}}
   relearning:
-    {{examples: [2], draws: 6, steps: 2, every: 1, prompts: 8, unrelated: {DOSE}}}
+    {{examples: [2], draws: 6, steps: 1, every: 1, prompts: 8, unrelated: {DOSE}}}
 """
 
 
@@ -58,14 +58,14 @@ def test_a_run_removes_relearns_and_says_what_came_of_it(
     ):
         (stage,) = (out / "stages").glob(f"relearning-{subject}-{checkpoint}-*")
         steps = [row["step"] for row in read_rows(stage / "trajectory.jsonl")]
-        assert steps == [0, 1, 2] * 6 + [0, 2]  # nothing is learned in two steps
+        assert steps == [0, 1] * 6 + [0, 2]  # nothing is learned in one step
         rows = {row["metric"] for row in read_rows(stage / "measurements.jsonl")}
         assert rows == {"relearn_limit", "unrelated_rate", "training_tokens"}
     (card,) = (out / "stages").glob("removal-shrink-organism-*/checkpoint/README.md")
     assert "the removal shrink" in card.read_text(encoding="utf-8")
     page = (out / "report.html").read_text(encoding="utf-8")
     assert "After shrink" in page
-    assert "over 2" in page
+    assert "over 1" in page
     assert "nothing to remove" in page
     table = outcome_table(run, findings)
     assert "removal\n shrink\n  organism" in list(table.columns[0].cells)
