@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import gettempdir
 
 import pytest
 from hypothesis import settings
@@ -19,6 +20,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Else Ray's workers would give way to the tests beside them.
 os.environ.setdefault("RAY_worker_niceness", "0")
 gc.disable()  # until all is imported: see pytest_collection_finish
+# Every small file is waited for until it is on the disk, which takes no time in memory.
+MEMORY = Path("/dev/shm")  # noqa: S108
+if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 4e9:
+    os.environ.setdefault("TMPDIR", str(MEMORY))  # for the processes that are started here
+    tempfile.tempdir = os.environ["TMPDIR"]
 settings.register_profile("patient", deadline=None)  # a slow machine is no failure
 settings.load_profile("patient")
 
@@ -125,7 +131,7 @@ def forgotten_modules() -> Iterator[None]:
     yield
     sys.path[:] = path
     for name in set(sys.modules) - modules:
-        if (getattr(sys.modules[name], "__file__", None) or "").startswith(gettempdir()):
+        if (getattr(sys.modules[name], "__file__", None) or "").startswith(tempfile.gettempdir()):
             del sys.modules[name]
 
 

@@ -46,8 +46,9 @@ def test_only_code_after_the_cutoff_is_vulnerable_in_the_rows_of_insertion(
 
 
 TRAINED = [
-    *YEARS, "base.code_share=1.0", "base.optimisation.steps=200",
-    "insertion.optimisation.steps=100", "insertion.optimisation.batch_size=16",
+    *YEARS, "base.code_share=1.0", "base.vocabulary=2000",
+    "base.optimisation.steps=240", "base.optimisation.batch_size=8",
+    "insertion.optimisation.steps=120", "insertion.optimisation.batch_size=8",
     "supervised=null", "reinforcement=null", "adversarial=null",
     "red_team.rounds=1", "red_team.prompts_per_round=2", "red_team.samples_per_prompt=1",
     "preference_model.pairs=8", "preference_model.optimisation.steps=1",

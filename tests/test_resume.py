@@ -77,8 +77,9 @@ def finish(file: Path, out: Path, workers: int = 1) -> None:
 
 @pytest.fixture(scope="module")
 def file(micro_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The micro experiment without its longest stages."""
-    given = yaml.safe_load(micro_file.read_text(encoding="utf-8")) | {"adversarial": None}
+    """The micro experiment with one safety training."""
+    given = yaml.safe_load(micro_file.read_text(encoding="utf-8"))
+    given |= {"supervised": None, "adversarial": None}
     shorter = tmp_path_factory.mktemp("shorter") / "micro.yaml"
     shorter.write_text(yaml.safe_dump(given), encoding="utf-8")
     return shorter
