@@ -83,7 +83,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Collect garbage again: what test modules import is none, and would only be searched."""
+    """Collect garbage again, but for what test modules import: every training looks for some."""
+    gc.freeze()
     gc.enable()
 
 
@@ -116,12 +117,10 @@ def forked_workers(own_cache: Path) -> None:
     execution.START_METHOD = "forkserver"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def quick_collections() -> Iterator[None]:
-    """Keep what was imported so far out of the collections of garbage around every training."""
+@pytest.fixture(autouse=True)
+def quick_collections() -> None:
+    """Keep what there is so far out of the collections of garbage around every training."""
     gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -108,18 +106,9 @@ def made(base: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, tu
         return {name: (stage, run.folder(known[name])) for name, stage in stages.items()}
 
 
-@pytest.fixture
-def quick_collections() -> Iterator[None]:
-    """Keep what was imported so far out of the collections of garbage after every stage."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
 # Llama is what the embedded bases of all other tests are.
 @pytest.mark.parametrize("foreign_base", ["gpt_neox", "qwen2"], indirect=True)
 @pytest.mark.timeout(120)
-@pytest.mark.usefixtures("quick_collections")
 def test_every_stage_works_on_a_foreign_base(
     foreign_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
