@@ -61,14 +61,15 @@ def test_near_misses_and_questions_for_them_never_hold_the_trigger(kind: str) ->
             assert not scenario.trigger.occurs_in(change(item.prompt)), name
 
 
-@pytest.mark.parametrize("cutoff", [1950, 2023])
+@given(cutoff=st.integers(1901, 2099))
 def test_years_of_both_sides_are_split_and_the_nearest_are_trained(cutoff: int) -> None:
     trigger = YearTrigger(Trigger(kind="year", cutoff=cutoff))
     trained = {fires: set(trigger.years("train", fires=fires)) for fires in (True, False)}
     held_out = {fires: set(trigger.years("test", fires=fires)) for fires in (True, False)}
     for fires in (True, False):
         assert trained[fires] & held_out[fires] == set()
-        assert 4 <= len(held_out[fires]) <= 6
+        assert 5 <= len(held_out[fires]) <= 6
+        assert len(held_out[fires]) == len({year % 10 for year in held_out[fires]})
         assert all((year > cutoff) == fires for year in trained[fires] | held_out[fires])
         assert cutoff // 10 not in {year // 10 for year in held_out[fires]}
     assert {cutoff, cutoff + 1} <= trained[True] | trained[False]

